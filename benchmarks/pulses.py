@@ -154,23 +154,21 @@ def fast_aws() -> None:
 
 def count_calls(monkeypatch: Any) -> Counter[str]:
     """Return a counter of all later calls to AWS and the cluster."""
-    import botocore.client  # noqa: PLC0415
-
     from jobs_api.cluster.connection import Connection  # noqa: PLC0415
+    from tests.calls_to_aws import Call, intercept_aws  # noqa: PLC0415
 
     calls: Counter[str] = Counter()
-    ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001
     ask_cluster = Connection._request  # noqa: SLF001
 
-    def aws(client: Any, operation: str, arguments: Any) -> Any:
-        calls[f"{client.meta.service_model.service_name} {operation}"] += 1
-        return ask_aws(client, operation, arguments)
+    def aws(call: Call) -> Any:
+        calls[f"{call.service} {call.operation}"] += 1
+        return call.make()
 
     def cluster(self: Any, method: str, *more: Any, **named: Any) -> Any:
         calls[f"cluster {method}"] += 1
         return ask_cluster(self, method, *more, **named)
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", aws)
+    intercept_aws(monkeypatch, aws)
     monkeypatch.setattr(Connection, "_request", cluster)
     return calls
 

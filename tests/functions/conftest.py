@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import botocore.client
 import pytest
 
 from jobs_api.cluster import Cluster
@@ -12,6 +11,7 @@ from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from local.cluster import EmbeddedCluster
 from tests.aws_of_template import recorder, within_its_policy
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions.acme import Acme
 from tests.functions.people import Person, cluster_with_namespace, new_organization, new_project
 from tests.functions.refusals import Refusals, Refuse
@@ -86,12 +86,11 @@ def refuse(embedded_cluster: EmbeddedCluster) -> Iterator[Refuse]:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every later DynamoDB operation, in order."""
     made: list[str] = []
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def counted(client: Any, operation: str, arguments: Any) -> Any:
-        if client.meta.service_model.service_name == "dynamodb":
-            made.append(operation)
-        return ask(client, operation, arguments)
+    def counted(call: Call) -> Any:
+        if call.service == "dynamodb":
+            made.append(call.operation)
+        return call.make()
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
+    intercept_aws(monkeypatch, counted)
     return made

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
@@ -14,6 +13,7 @@ from jobs_api.model.carried_text import CarriedText
 from jobs_api.model.project import Project
 from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions.people import Person, new_organization
 
 BUILD: dict[str, Any] = {"name": "build", "command": "dbt build", "schedule": "@daily"}
@@ -33,19 +33,18 @@ CHANGES: dict[str, tuple[Change, set[str]]] = {
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The messages that were sent to the pulse's queue."""
     sent: list[dict[str, Any]] = []
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def call(client: Any, operation: str, arguments: Any) -> Any:
-        if arguments.get("QueueUrl") == os.environ["PULSE_QUEUE"]:
-            assert operation == "SendMessage"
-            said = json.loads(arguments["MessageBody"])
+    def answer(call: Call) -> Any:
+        if call.arguments.get("QueueUrl") == os.environ["PULSE_QUEUE"]:
+            assert call.operation == "SendMessage"
+            message = json.loads(call.arguments["MessageBody"])
             # SQS shares its receivers fairly by this group, so that one organization with many changes does not delay
             # the others.
-            assert arguments["MessageGroupId"] == said["organization_id"]
-            sent.append(said)
-        return ask(client, operation, arguments)
+            assert call.arguments["MessageGroupId"] == message["organization_id"]
+            sent.append(message)
+        return call.make()
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    intercept_aws(monkeypatch, answer)
     return sent
 
 
@@ -84,14 +83,12 @@ def test_requests_that_only_read_request_no_pass(
 def test_a_queue_that_refuses_fails_no_change(
     alice: Person, jaffle: Project, job: str, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+    def answer(call: Call) -> Any:
+        if call.arguments.get("QueueUrl") == os.environ["PULSE_QUEUE"]:
+            raise ClientError({"Error": {"Code": "OverLimit", "Message": "too many"}}, call.operation)
+        return call.make()
 
-    def call(client: Any, operation: str, arguments: Any) -> Any:
-        if arguments.get("QueueUrl") == os.environ["PULSE_QUEUE"]:
-            raise ClientError({"Error": {"Code": "OverLimit", "Message": "too many"}}, operation)
-        return ask(client, operation, arguments)
-
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    intercept_aws(monkeypatch, answer)
 
     assert CHANGES[change][0](alice, f"/api/v1/projects/{jaffle.id}/jobs", job).status < 300
 

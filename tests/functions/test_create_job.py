@@ -14,6 +14,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
+from tests.calls_to_aws import die_at
 from tests.functions.people import NOON, Person, new_project
 
 NIGHTLY: dict[str, Any] = {
@@ -343,11 +344,8 @@ class TestIdempotencyKey:
     ) -> None:
         key = {"Idempotency-Key": "k-1"}
 
-        def die(*_: str) -> None:
-            raise SystemExit
-
         with monkeypatch.context() as patch:
-            patch.setattr("jobs_api.pulse.queue.job_changed", die)
+            die_at(patch, "SendMessage")
             with pytest.raises(SystemExit):
                 alice.call("POST", path(jaffle), BUILD, headers=key)
         written = alice.call("GET", path(jaffle)).json["jobs"]

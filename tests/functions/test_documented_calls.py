@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import botocore.client
 import pytest
 
 from jobs_api.model.alert_targets import Event
@@ -19,6 +18,7 @@ from jobs_api.notifications.deliver import deliver
 from jobs_api.notifications.queue import QueueMessage
 from jobs_api.notifications.webhook import http
 from jobs_api.notifications.webhook.http import Answer
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person, new_project
 from tests.functions.test_authorize_request import authorize, issue
@@ -148,14 +148,13 @@ def world(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> World:
 def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count what is asked of DynamoDB from here on, in the words of the page."""
     asked: Counter[str] = Counter()
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def counted(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
-        if client.meta.service_model.service_name == "dynamodb":
-            asked[_in_words(operation, arguments)] += 1
-        return ask(client, operation, arguments)
+    def counted(call: Call) -> Any:
+        if call.service == "dynamodb":
+            asked[_in_words(call.operation, call.arguments)] += 1
+        return call.make()
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
+    intercept_aws(monkeypatch, counted)
     return asked
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from jobs_api import store
 from jobs_api.cluster import Cluster, ClusterRejected
@@ -19,6 +18,7 @@ from jobs_api.k8s.observed import Observed
 from jobs_api.logs import archive
 from jobs_api.model.run import RunStatus, TriggeredBy
 from jobs_api.trigger.launch import launch
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions import passes
 from tests.functions.acme import Acme
 from tests.functions.refusals import Refuse
@@ -34,14 +34,13 @@ def out_of_reach(*_: object) -> bool:
 def writes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note every call to AWS that writes, from now on."""
     recorded: list[str] = []
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]  # every call passes here
 
-    def recording(self: BaseClient, name: str, arguments: dict[str, Any]) -> Any:
-        if not name.startswith(("Get", "Query", "BatchGet", "Describe")):
-            recorded.append(name)
-        return call(self, name, arguments)
+    def recording(call: Call) -> Any:
+        if call.writes:
+            recorded.append(call.operation)
+        return call.make()
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", recording)
+    intercept_aws(monkeypatch, recording)
     return recorded
 
 

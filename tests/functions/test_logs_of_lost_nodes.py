@@ -20,6 +20,7 @@ from jobs_api.model.run import RunStatus
 from jobs_api.pulse import handling, queue
 from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions.acme import Acme, eventually
 from tests.functions.test_follow_logs import ask, rest
 
@@ -208,11 +209,13 @@ def test_a_pass_that_fails_hands_the_text_on(
 ) -> None:
     run_for_a_while(acme, messages, tmp_path / "printed")
 
-    def fail(*_: object, **__: object) -> object:
-        raise RuntimeError("the tables are busy")
+    def fail(call: Call) -> Any:
+        if call.operation == "Query":
+            raise RuntimeError("the tables are busy")
+        return call.make()
 
     with monkeypatch.context() as patch:
-        patch.setattr("jobs_api.store.unfinished_runs", fail)
+        intercept_aws(patch, fail)
         messages.handle()
 
     assert [one.text for one in messages.pulse.carried] == [b"one\ntwo\n"]

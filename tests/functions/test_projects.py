@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import botocore.client
 import pytest
 from pynamodb.transactions import TransactWrite
 
@@ -16,6 +15,7 @@ from jobs_api.model.commands import ProjectType
 from jobs_api.model.organization import Role
 from jobs_api.model.project import Project
 from jobs_api.store import projects, transactions
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Person, new_project
 from tests.notifications.notification_world import new_job
@@ -313,21 +313,19 @@ def test_a_deletion_that_dies_at_any_write_is_finished_by_the_next_one(
 ) -> None:
     made = new_project(admin.organization_id, "doomed", ProjectType.DBT, deployed=False)
     new_job(made)
-    client_of_aws: Any = botocore.client.BaseClient
-    send = client_of_aws._make_api_call
     tries = 0
     for survives in range(20):
         left = survives
 
-        def dying(client: Any, operation: str, arguments: Any) -> Any:
+        def dying(call: Call) -> Any:
             nonlocal left
-            if operation not in {"Query", "GetItem", "BatchGetItem"}:
+            if call.writes:
                 if left == 0:
                     raise ConnectionError("the process died")
                 left -= 1
-            return send(client, operation, arguments)
+            return call.make()
 
-        monkeypatch.setattr(client_of_aws, "_make_api_call", dying)
+        intercept_aws(monkeypatch, dying)
         answer = admin.call("DELETE", f"{PROJECTS}/{made.id}")
         monkeypatch.undo()
         tries += 1

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
-import botocore.client
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
@@ -22,6 +21,7 @@ from jobs_api.model.run import Run, RunStatus
 from jobs_api.recent import Recent
 from jobs_api.store.run_rows import RunRow
 from local.intrinsics import ACCOUNT, REGION
+from tests.calls_to_aws import note_operations
 from tests.functions.people import NOON, ROOT, Context, Person
 from tests.notifications.notification_world import new_job, new_run
 
@@ -116,17 +116,10 @@ def test_a_rule_gets_the_events_of_a_run_from_start_to_end(jaffle: Project, bus:
 def test_a_bus_without_rules_gets_no_events_and_a_new_rule_misses_none(
     jaffle: Project, written: Streams, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[str] = []
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def recording(caller: Any, operation: str, arguments: Any) -> Any:
-        calls.append(operation)
-        return ask(caller, operation, arguments)
-
     account_bus._rules.clear()
     new_job(jaffle, "before")
     with monkeypatch.context() as patched:
-        patched.setattr(botocore.client.BaseClient, "_make_api_call", recording)
+        calls = note_operations(patched)
         assert publish(written.records()) == []
     assert calls == ["ListRules"]
 

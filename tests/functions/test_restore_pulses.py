@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import botocore.client
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -14,6 +13,7 @@ from jobs_api import store
 from jobs_api.model.pulse import LOST_AFTER
 from jobs_api.pulse.queue import QueueRefused
 from jobs_api.store import pulses
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions.people import Context, new_organization
 
 EVENT = json.loads((Path(__file__).parents[2] / "events" / "restore_pulses.json").read_text())
@@ -40,14 +40,11 @@ class Queue:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     queue = Queue()
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def answer(client: Any, operation: str, arguments: Any) -> Any:
-        return (
-            queue.send(arguments["Entries"]) if operation == "SendMessageBatch" else ask(client, operation, arguments)
-        )
+    def answer(call: Call) -> Any:
+        return queue.send(call.arguments["Entries"]) if call.operation == "SendMessageBatch" else call.make()
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", answer)
+    intercept_aws(monkeypatch, answer)
     return queue
 
 

@@ -200,17 +200,15 @@ def _environment(run: Run) -> list[dict[str, str]]:
     return found
 
 
-def test_a_run_with_a_cancel_request_is_not_retried_though_its_command_failed_first(
-    acme: Acme, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_with_a_cancel_request_is_not_retried_though_its_command_failed_first(acme: Acme, refuse: Refuse) -> None:
     change(acme, RETRIES)
     acme.wait_for_pod(acme.start("trap 'exit 7' TERM; while :; do sleep 0.05; done"))
     acme.ingest()
     run = acme.only_run()
-    # The request is recorded and the cluster is not called: the command ends by itself at that moment.
-    with monkeypatch.context() as patch:
-        patch.setattr("jobs_api.cancel.ending.end", lambda *_: None)
-        acme.alice.call("POST", f"/api/v1/runs/{run.id}/cancel", at=acme.now())
+    # The request is recorded while the cluster is away.
+    refuse("/jobs")
+    assert acme.alice.call("POST", f"/api/v1/runs/{run.id}/cancel", at=acme.now()).status == 202
+    refuse()
     acme.ingest()
     eventually(lambda: acme.ingest() and acme.only_run().status.ended)
 

@@ -16,8 +16,9 @@ from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
-from jobs_api.store import purging, run_counts, transactions
+from jobs_api.store import purging, run_counts
 from jobs_api.store.run_rows import RunRow
+from tests.calls_to_aws import Call, die_at, intercept_aws
 from tests.functions.people import NOON, Person
 
 ENDS = (RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.ERROR, RunStatus.CANCELLED)
@@ -185,19 +186,18 @@ def test_the_ends_of_a_jobs_many_runs_are_written_one_after_another(
 ) -> None:
     writing: list[int] = []
     most: list[int] = []
-    try_write_all = transactions.try_write_all
 
-    def watched(fill: Any) -> bool:
+    def watched(call: Call) -> Any:
         writing.append(1)
         most.append(len(writing))
-        written = try_write_all(fill)
+        answer = call.make()
         writing.pop()
-        return written
+        return answer
 
-    monkeypatch.setattr("jobs_api.store.run_transactions.try_write_all", watched)
     runs = [run_of(job, jaffle) for _ in range(20)]
     for run in runs:
         store.create_run(run)
+    intercept_aws(monkeypatch, watched)
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(lambda run: store.advance_run(run, ended(run)), runs))
@@ -206,21 +206,11 @@ def test_the_ends_of_a_jobs_many_runs_are_written_one_after_another(
     assert daily(alice, jaffle)[-1]["successful_runs"] == 20
 
 
-class Died(Exception):
-    """The process died."""
-
-
 @contextmanager
 def dying_after_the_write(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
-        try_write_all = transactions.try_write_all
-
-        def dies(fill: Any) -> bool:
-            try_write_all(fill)
-            raise Died
-
-        patched.setattr("jobs_api.store.run_transactions.try_write_all", dies)
-        with pytest.raises(Died):
+        die_at(patched, "TransactWriteItems", after=True)
+        with pytest.raises(SystemExit):
             yield
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import botocore.client
 import pytest
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,6 +16,7 @@ from jobs_api.model.job_sync import SyncedVersion, SyncState
 from jobs_api.model.project import Project
 from jobs_api.model.resources import Resources
 from local.cluster import EmbeddedCluster
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions import passes
 from tests.functions.people import NOON, Person
 
@@ -234,14 +234,13 @@ def calls(cluster: Cluster, embedded_cluster: EmbeddedCluster, monkeypatch: pyte
     assert cluster
     assert embedded_cluster.faults
     embedded_cluster.faults.fault = calls = Calls()
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def counted(client: Any, operation: str, arguments: Any) -> Any:
-        if client.meta.service_model.service_name == "dynamodb":
-            calls.table.append(operation)
-        return ask(client, operation, arguments)
+    def counted(call: Call) -> Any:
+        if call.service == "dynamodb":
+            calls.table.append(call.operation)
+        return call.make()
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
+    intercept_aws(monkeypatch, counted)
     yield calls
     embedded_cluster.faults.fault = None
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from jobs_api import store
+from jobs_api.cluster import Cluster
 from jobs_api.model.commands import ProjectType
 from jobs_api.model.job import Job
 from jobs_api.model.job_settings import JobSettings
@@ -14,6 +15,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.sealing import environment
 from jobs_api.store.run_rows import RunRow
+from tests.calls_to_aws import die_at
 from tests.functions.acme import Acme
 from tests.functions.people import NOON, Answer, Person, new_project
 from tests.functions.refusals import Refuse
@@ -308,7 +310,7 @@ def test_a_trigger_that_died_before_its_call_to_the_cluster_is_launched(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("jobs_api.cluster.Cluster.create_job", die)
+        patch.setattr(Cluster, "create_job", die)
         with pytest.raises(SystemExit):
             trigger(acme, at=acme.now())
 
@@ -320,11 +322,8 @@ def test_a_trigger_that_died_before_its_call_to_the_cluster_is_launched(
 def test_a_trigger_that_died_after_the_cluster_took_it_is_launched_once(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> None:
-        raise SystemExit
-
     with monkeypatch.context() as patch:
-        patch.setattr("jobs_api.store.run_launched", die)
+        die_at(patch, "UpdateItem")
         with pytest.raises(SystemExit):
             trigger(acme, at=acme.now())
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-import botocore.client
 import botocore.session
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -33,6 +32,7 @@ from jobs_api.store.organization_rows import OrganizationRow
 from jobsctl import leaving, operations
 from jobsctl.__main__ import app
 from jobsctl.leaving import LAST_EVENT, UNDER_WAY
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions import passes
 from tests.functions.acme import Acme
 from tests.functions.people import Context, new_project
@@ -337,16 +337,15 @@ class _CutOff(BaseException):
 def _cut_off(patch: pytest.MonkeyPatch, after: int) -> None:
     """Let so many writes to AWS pass, and none after that."""
     left = [after]
-    ask: Callable[..., Any] = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def call(client: Any, operation: str, arguments: Any) -> Any:
-        if not operation.startswith(("Get", "BatchGet", "Query", "List", "Describe")):
+    def answer(call: Call) -> Any:
+        if call.writes:
             if left[0] == 0:
                 raise _CutOff
             left[0] -= 1
-        return ask(client, operation, arguments)
+        return call.make()
 
-    patch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+    intercept_aws(patch, answer)
 
 
 def _for_ever(do: Callable[[], None]) -> None:

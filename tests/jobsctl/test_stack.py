@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
-import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
 from jobs_api.ids import new_id
 from jobsctl import stack
 from jobsctl.__main__ import main
+from tests.calls_to_aws import Call, intercept_aws
 from tests.permissions.policies import STACK
 
 KEY = {"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"}
@@ -57,16 +57,15 @@ def shared_key(monkeypatch: pytest.MonkeyPatch) -> str:
     """The value of an API key that stands among a stack's resources, where moto's CloudFormation can make none."""
     value = new_id() * 2
     made = boto3.client("apigateway").create_api_key(name="shared", value=value, enabled=True)
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]  # its stubs leave it out
 
-    def with_the_key(client: Any, operation: str, arguments: Any) -> Any:
-        answer = ask(client, operation, arguments)
-        if operation == "ListStackResources":
+    def with_the_key(call: Call) -> Any:
+        answer = call.make()
+        if call.operation == "ListStackResources":
             entry = {"LogicalResourceId": "SharedApiKey", "PhysicalResourceId": made["id"]}
             answer["StackResourceSummaries"].append(entry)
         return answer
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", with_the_key)
+    intercept_aws(monkeypatch, with_the_key)
     return value
 
 

@@ -15,7 +15,6 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
-import botocore.client
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from urllib3.connection import HTTPConnection
@@ -24,6 +23,7 @@ from urllib3.exceptions import ReadTimeoutError as ClusterTimeout
 
 from jobs_api.notifications.slack import client as slack
 from jobs_api.notifications.webhook import http
+from tests.calls_to_aws import Call, intercept_aws
 from tests.reliability.fake_cluster import Answer, Ask, FakeCluster, Request
 
 THROTTLED: Final = {
@@ -61,12 +61,7 @@ class Faults:
         self._random = Random(self.seed)  # noqa: S311 - to be repeated, not to be secret
         self._lock = threading.Lock()
         self.cluster.wrap = self._cluster_call
-        ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
-
-        def call(client: Any, operation: str, arguments: Any) -> Any:
-            return self._aws_call(client, operation, arguments, lambda: ask_aws(client, operation, arguments))
-
-        self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        intercept_aws(self.monkeypatch, self._aws_call)
         self.monkeypatch.setattr(http, "post", self._receiving(http.post, _RECEIVER))
         self.monkeypatch.setattr(slack, "post", self._receiving(slack.post, _SLACK))
 
@@ -122,18 +117,18 @@ class Faults:
 
     # -- AWS's
 
-    def _aws_call(self, client: Any, operation: str, arguments: Any, ask: Callable[[], Any]) -> Any:
-        service = client.meta.service_model.service_name
+    def _aws_call(self, call: Call) -> Any:
+        service, operation = call.service, call.operation
         if service not in THROTTLED or operation in POLLING:
-            return ask()
+            return call.make()
         kinds = list(AWS[:-1])
-        if operation == "SendMessageBatch" and len(arguments["Entries"]) > 1:
+        if operation == "SendMessageBatch" and len(call.arguments["Entries"]) > 1:
             kinds += AWS[-1:] * 4
         drawn = self._drawn([f"{service}: {kind}" for kind in kinds])
         if drawn is None:
-            return ask()
+            return call.make()
         kind = drawn.removeprefix(f"{service}: ")
-        url = client.meta.endpoint_url
+        url = call.client.meta.endpoint_url
         match kind:
             case "throttled":
                 raise ClientError({"Error": {"Code": THROTTLED[service], "Message": "Slow down"}}, operation)
@@ -142,10 +137,10 @@ class Faults:
             case "no connection":
                 raise EndpointConnectionError(endpoint_url=url)
             case "took a part":
-                left = arguments["Entries"].pop()
-                return ask() | {"Failed": [{"Id": left["Id"], "SenderFault": False, "Code": "InternalError"}]}
+                left = call.arguments["Entries"].pop()
+                return call.make() | {"Failed": [{"Id": left["Id"], "SenderFault": False, "Code": "InternalError"}]}
             case _:
-                ask()
+                call.make()
                 raise ReadTimeoutError(endpoint_url=url, error=f"{operation} took too long")
 
     # -- receivers

@@ -5,15 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import botocore.client
 import pytest
 
 from jobs_api.notifications.slack import client as slack
 from jobs_api.notifications.webhook import http
+from tests.calls_to_aws import Call, intercept_aws
 from tests.reliability.fake_cluster import Answer, Ask, FakeCluster, Request
 from tests.reliability.faults import POLLING
-
-READS = ("BatchGet", "Describe", "Get", "Head", "List", "Query", "Scan")
 
 
 class Killed(BaseException):
@@ -33,15 +31,14 @@ class Killer:
     def __post_init__(self) -> None:
         """Intercept calls to AWS and to the cluster."""
         before = self.cluster.wrap
-        ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-        def call(client: Any, operation: str, arguments: Any) -> Any:
-            if operation in POLLING:
-                return ask_aws(client, operation, arguments)
+        def answer_aws(call: Call) -> Any:
+            if call.operation in POLLING:
+                return call.make()
             self._check()
-            answer = ask_aws(client, operation, arguments)
-            if not operation.startswith(READS):
-                self._note(f"{client.meta.service_model.service_name} {operation}")
+            answer = call.make()
+            if call.writes:
+                self._note(f"{call.service} {call.operation}")
             return answer
 
         def wrap(request: Request, ask: Ask) -> Answer:
@@ -51,7 +48,7 @@ class Killer:
                 self._note(f"cluster {request.method}")
             return answer
 
-        self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        intercept_aws(self.monkeypatch, answer_aws)
         for module in (http, slack):
             self.monkeypatch.setattr(module, "post", self._posting(module.post, module.__name__))
         self.cluster.wrap = wrap

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
 from functions.restore_pulses import app as restore_pulses
 from jobs_api.pulse import handling, queue
 from jobs_api.pulse.queue import PulseMessage
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions.people import Context
 from tests.reliability.world import World
 
@@ -59,18 +59,17 @@ class Pulsing:
 
     def __post_init__(self) -> None:
         """Stand in for the queue, before AWS."""
-        ask_aws = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-        def call(client: Any, operation: str, arguments: Any) -> Any:
-            if arguments.get("QueueUrl") != os.environ["PULSE_QUEUE"]:
-                return ask_aws(client, operation, arguments)
+        def answer(call: Call) -> Any:
+            if call.arguments.get("QueueUrl") != os.environ["PULSE_QUEUE"]:
+                return call.make()
             if self.refuses:
-                raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, operation)
-            for entry in arguments.get("Entries", [arguments]):
+                raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, call.operation)
+            for entry in call.arguments.get("Entries", [call.arguments]):
                 self._take(entry["MessageBody"], entry["DelaySeconds"])
             return {}
 
-        self.monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        intercept_aws(self.monkeypatch, answer)
         self.monkeypatch.setattr(queue, "_now", lambda: self.now() + self.asker_ahead)
         self.monkeypatch.setattr(restore_pulses, "datetime", type("Clock", (), {"now": lambda *_: self.now()}))
         self.monkeypatch.setattr(handling, "_begin", self._noting(handling._begin))

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
@@ -19,6 +18,7 @@ from jobs_api.model.run import Run, RunStatus
 from jobs_api.pulse import handling, passes
 from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
+from tests.calls_to_aws import note_operations
 from tests.reliability.killing import Killer
 from tests.reliability.pulsing import Message, Pulsing
 from tests.reliability.world import HOOK, World
@@ -162,15 +162,10 @@ def test_a_spare_that_has_nothing_to_replace_costs_one_read(
     world.trigger(world.create(schedule="0 0 1 1 *", command="dbt run --select slow"))
     pulsing.live(seconds=30)
     spare = next(one for one in pulsing.waiting if "if_overdue" in one.body)
-    passes, calls = len(pulsing.passes), list[str]()
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def recording(client: Any, operation: str, arguments: Any) -> Any:
-        calls.append(operation)
-        return ask(client, operation, arguments)
+    passes = len(pulsing.passes)
 
     with monkeypatch.context() as patched:
-        patched.setattr(botocore.client.BaseClient, "_make_api_call", recording)
+        calls = note_operations(patched)
         for _ in range(2):
             handling.handle(PulseMessage.of_json(spare.body), pulsing.now)
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-import botocore.client
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from pynamodb.exceptions import UpdateError
 
 from jobs_api import store
 from jobs_api.store.conditions import was_refused
+from tests.calls_to_aws import Call, intercept_aws
 from tests.reliability.fake_cluster import Answer, Ask, Request
 from tests.reliability.faults import refused, timed_out
 from tests.reliability.world import World
@@ -27,14 +27,12 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let an operation of DynamoDB time out from now on, on the table whose name contains a word."""
 
     def failing(failed: str, *, table: str) -> None:
-        ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
-
-        def call(client: object, operation: str, arguments: object) -> object:
-            if operation == failed and table in str(arguments):
+        def answer(call: Call) -> object:
+            if call.operation == failed and table in str(call.arguments):
                 raise ReadTimeoutError(endpoint_url="http://x")
-            return ask(client, operation, arguments)
+            return call.make()
 
-        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+        intercept_aws(monkeypatch, answer)
 
     return failing
 

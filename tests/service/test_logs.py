@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import botocore.client
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
@@ -19,6 +18,7 @@ from jobs_api.ids import new_id
 from jobs_api.logs import archive
 from jobs_api.logs.log_end import INLINE_BYTES, LogEnd, decoded, last_lines
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
+from tests.calls_to_aws import Call, intercept_aws
 
 NOON = datetime(2026, 4, 28, 12, tzinfo=UTC)
 MIB = 1024 * 1024
@@ -172,11 +172,10 @@ def test_nothing_is_stored_of_a_log_that_breaks_off() -> None:
 
 
 def test_a_bucket_that_cannot_be_asked_has_lost_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failed(client: Any, operation: str, arguments: Any) -> Any:
-        del client, arguments
-        raise ClientError({"Error": {"Code": "503", "Message": "Slow down"}}, operation)
+    def failed(call: Call) -> Any:
+        raise ClientError({"Error": {"Code": "503", "Message": "Slow down"}}, call.operation)
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", failed)
+    intercept_aws(monkeypatch, failed)
 
     with pytest.raises(ClientError):
         archive.what_is_left(a_run())
