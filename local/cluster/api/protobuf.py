@@ -11,7 +11,7 @@ from typing import Any
 
 from local.cluster.api.wire import NUMBERS
 from local.cluster.clock import timestamp
-from local.cluster.rules.schema import Field, fields, is_struct
+from local.cluster.rules.structs import Field, fields, is_struct
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 MAGIC = b"k8s\x00"

@@ -3,7 +3,7 @@
 from jobs_api.model.quantity import parse
 from local.cluster.rules.faults import Faults
 from local.cluster.rules.formats import config_key, dns_label
-from local.cluster.rules.schema import fields
+from local.cluster.rules.structs import fields
 from local.cluster.storage import Object
 
 _LEAST_TOKEN_SECONDS, _LONGEST_TOKEN_SECONDS = 10 * 60, 1 << 32
