@@ -5,11 +5,11 @@ In a real cluster the garbage collector deletes dependents a moment later; here 
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
-from local.cluster.clock import Clock, timestamp
+from local.cluster.clock import timestamp
 from local.cluster.errors import Conflict
 from local.cluster.kinds import KINDS, Kind, Propagation
+from local.cluster.object_store import ObjectStore
 from local.cluster.versions import Object, Stored, copied
 
 FOREGROUND = "foregroundDeletion"
@@ -23,41 +23,11 @@ class Preconditions:
     version: str | None = None
 
 
-class Shelf(Protocol):
-    """The methods of the storage that deletion needs."""
-
-    clock: Clock
-
-    def find(self, resource: str, namespace: str | None, name: str) -> Stored | None:
-        """Return the stored object, or None."""
-        ...
-
-    def contents(self, namespace: str) -> list[tuple[str, Stored]]:
-        """Return the objects in a namespace."""
-        ...
-
-    def dependents(self, uid: str) -> list[tuple[str, Stored]]:
-        """Return the objects that have the uid among their owners."""
-        ...
-
-    def exists(self, uid: str) -> bool:
-        """Return whether an object with that uid is stored."""
-        ...
-
-    def put(self, resource: str, obj: Object, previous: Stored) -> Stored:
-        """Store a new version of an object."""
-        ...
-
-    def take(self, resource: str, stored: Stored) -> Object:
-        """Remove an object, and return its last version."""
-        ...
-
-
 class Deletion:
     """Deletes objects from a storage, with their dependents."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
 
     def delete(
         self,
@@ -75,7 +45,7 @@ class Deletion:
         _check_preconditions(kind, metadata, preconditions)
         propagation = propagation or kind.propagation
         grace = _grace_seconds(resource, obj, grace_seconds)
-        if propagation == "Foreground" and self._shelf.dependents(metadata["uid"]):
+        if propagation == "Foreground" and self._store.dependents(metadata["uid"]):
             metadata["finalizers"] = [*dict.fromkeys([*metadata.get("finalizers", []), FOREGROUND])]
         marks = grace > 0 or metadata.get("finalizers") or resource == "namespaces"
         if marks:
@@ -89,12 +59,12 @@ class Deletion:
         elif obj != stored.object:
             self.write(resource, obj, stored)
         self._cascade(resource, obj, propagation)
-        left = self._shelf.find(resource, stored.namespace, stored.name)
+        left = self._store.find(resource, stored.namespace, stored.name)
         return copied(left.object) if left else obj
 
     def write(self, resource: str, new: Object, stored: Stored) -> None:
         """Replace `stored` by `new`, or delete it if it only waited for its last finalizer."""
-        put = self._shelf.put(resource, new, stored)
+        put = self._store.put(resource, new, stored)
         if self._may_go(resource, new):
             self._remove(resource, put)
 
@@ -102,7 +72,7 @@ class Deletion:
         """Delete an object whose owners are all deleted, as the garbage collector does."""
         owners = stored.object["metadata"].get("ownerReferences", [])
         known = {kind.name for kind in KINDS.values()}
-        if owners and all(owner.get("kind") in known and not self._shelf.exists(owner["uid"]) for owner in owners):
+        if owners and all(owner.get("kind") in known and not self._store.exists(owner["uid"]) for owner in owners):
             self._delete_dependent(resource, stored, "Background")
 
     def _may_go(self, resource: str, obj: Object) -> bool:
@@ -110,12 +80,12 @@ class Deletion:
         if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
             return False
         if resource == "namespaces":
-            return not self._shelf.contents(metadata["name"])
+            return not self._store.contents(metadata["name"])
         return not metadata.get("deletionGracePeriodSeconds")
 
     def _mark(self, resource: str, obj: Object, grace: int) -> None:
         metadata = obj["metadata"]
-        at = timestamp(self._shelf.clock.now() + timedelta(seconds=grace))
+        at = timestamp(self._store.clock.now() + timedelta(seconds=grace))
         # A second deletion may only shorten the grace period.
         metadata["deletionTimestamp"] = min(at, metadata.get("deletionTimestamp", at))
         if resource == "namespaces":
@@ -124,10 +94,10 @@ class Deletion:
             metadata["deletionGracePeriodSeconds"] = min(grace, metadata.get("deletionGracePeriodSeconds", grace))
 
     def _remove(self, resource: str, stored: Stored) -> Object:
-        current = self._shelf.find(resource, stored.namespace, stored.name)
+        current = self._store.find(resource, stored.namespace, stored.name)
         if current is None:
             return stored.object
-        gone = self._shelf.take(resource, current)
+        gone = self._store.take(resource, current)
         self._after_removal(current)
         return gone
 
@@ -135,20 +105,20 @@ class Deletion:
         """Remove owners and a namespace that only waited for this object, and delete its dependents."""
         for owner in gone.object["metadata"].get("ownerReferences", []):
             self._finish_foreground(gone.namespace, owner)
-        for resource, dependent in self._shelf.dependents(gone.object["metadata"]["uid"]):
+        for resource, dependent in self._store.dependents(gone.object["metadata"]["uid"]):
             self.collect_if_orphaned(resource, dependent)
         self._finish_namespace(gone.namespace)
 
     def _finish_namespace(self, name: str) -> None:
-        space = self._shelf.find("namespaces", None, name)
+        space = self._store.find("namespaces", None, name)
         if space and self._may_go("namespaces", space.object):
             self._remove("namespaces", space)
 
     def _finish_foreground(self, namespace: str, owner: Object) -> None:
-        if self._shelf.dependents(owner["uid"]):
+        if self._store.dependents(owner["uid"]):
             return
         for kind in KINDS.values():
-            stored = self._shelf.find(kind.resource, namespace, owner["name"]) if kind.name == owner["kind"] else None
+            stored = self._store.find(kind.resource, namespace, owner["name"]) if kind.name == owner["kind"] else None
             if stored is None or stored.object["metadata"]["uid"] != owner["uid"]:
                 continue
             obj = copied(stored.object)
@@ -159,20 +129,20 @@ class Deletion:
 
     def _cascade(self, resource: str, obj: Object, propagation: Propagation) -> None:
         if resource == "namespaces":
-            for held, content in self._shelf.contents(obj["metadata"]["name"]):
+            for held, content in self._store.contents(obj["metadata"]["name"]):
                 self._delete_dependent(held, content, "Background")
             self._finish_namespace(obj["metadata"]["name"])
         elif propagation == "Foreground":
-            for held, dependent in self._shelf.dependents(obj["metadata"]["uid"]):
+            for held, dependent in self._store.dependents(obj["metadata"]["uid"]):
                 self._delete_dependent(held, dependent, "Foreground")
 
     def _delete_dependent(self, resource: str, stored: Stored, propagation: Propagation) -> None:
-        current = self._shelf.find(resource, stored.namespace, stored.name)
+        current = self._store.find(resource, stored.namespace, stored.name)
         if current and "deletionTimestamp" not in current.object["metadata"]:
             self.delete(resource, current, propagation, None, Preconditions(), dry_run=False)
 
     def _orphan(self, uid: str) -> None:
-        for resource, stored in self._shelf.dependents(uid):
+        for resource, stored in self._store.dependents(uid):
             obj = copied(stored.object)
             owners = [owner for owner in obj["metadata"]["ownerReferences"] if owner["uid"] != uid]
             obj["metadata"]["ownerReferences"] = owners

@@ -1,24 +1,15 @@
-"""Every object of the cluster, in memory, with Kubernetes' rules for versions, conflicts and deletion.
-
-Used from one event loop only, so nothing here locks. A stored object is never changed: a write replaces it by a new
-one. So lists, watches and page snapshots share one copy of each object and of its JSON.
-"""
+"""Kubernetes' rules for reading and writing objects: names, versions, conflicts and deletion."""
 
 import asyncio
 import random
 import uuid
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from local.cluster.admission import Admission, AdmitEverything
-from local.cluster.change_history import COME_AND_STAY, ChangeHistory
 from local.cluster.clock import Clock, timestamp
-from local.cluster.database import Database
 from local.cluster.deletion import Deletion, Preconditions
 from local.cluster.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from local.cluster.kinds import KINDS, Kind, Propagation
-from local.cluster.object_index import ObjectIndex, Owned
+from local.cluster.object_store import ObjectStore
 from local.cluster.updates import plain_update, status_update
 from local.cluster.versions import Change, Event, EventType, Object, Stored, copied
 
@@ -26,48 +17,20 @@ __all__ = ["Admission", "Change", "Event", "EventType", "Object", "Preconditions
 
 # Named here, because inside Storage `list` is a method.
 type StoredList = list[Stored]
-type StoredChanges = list[Change]
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, so that no suffix is a word
 _GENERATED_BASE_LENGTH = 58  # 63 less the five letters
 
 
-class Storage:
-    """The objects, by resource (a plural such as "pods"), namespace ("" or None for cluster-wide) and name.
-
-    Objects are copied on the way in and out, except by `view` and `find`.
-    """
+class Storage(ObjectStore):
+    """The objects, with the rules. They are copied on the way in and out, except by `view` and `find`."""
 
     def __init__(self, clock: Clock, admission: Admission | None = None) -> None:
-        self.clock = clock
-        self.version = 1
+        super().__init__(clock)
         self.admission: Admission = admission or AdmitEverything()
-        self._history = ChangeHistory()
-        self._index = ObjectIndex()
-        self._database: Database | None = None
-        # The changes of the current call, None outside of calls.
-        self._unwritten: StoredChanges | None = None
         self._deletion = Deletion(self)
 
-    @property
-    def history(self) -> deque[Change]:
-        """The last changes, in the order of versions."""
-        return self._history.changes
-
-    @property
-    def compacted(self) -> int:
-        """The version after which the history begins."""
-        return self._history.compacted
-
     # -- reading
-
-    def find(self, resource: str, namespace: str | None, name: str) -> Stored | None:
-        """Return the stored object itself, to be read only, or None."""
-        return self._index.find(resource, namespace, name)
-
-    def view(self, resource: str, namespace: str | None = None) -> Iterator[Stored]:
-        """Iterate over the stored objects themselves, to be read only, in no order; None means every namespace."""
-        return self._index.view(resource, namespace)
 
     def get(self, resource: str, namespace: str | None, name: str) -> Object:
         """Return one object; raises NotFound."""
@@ -81,19 +44,11 @@ class Storage:
         """Return what `view` gives, ordered as etcd orders keys: by "namespace/name"."""
         return sorted(self.view(resource, namespace), key=lambda stored: f"{stored.namespace}/{stored.name}")
 
-    def dependents(self, uid: str) -> Owned:
-        """Return (resource, object) of everything that names `uid` among its owners, to be read only."""
-        return self._index.dependents(uid)
-
     def subscribe(self) -> asyncio.Queue[Event]:
         """Return a queue that receives every write from now on."""
         queue: asyncio.Queue[Event] = asyncio.Queue()
         self.listen(lambda change: queue.put_nowait(Event(change.type, change.resource, copied(change.stored.object))))
         return queue
-
-    def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
-        """Call `listener` with every write from now on, until the returned function is called."""
-        return self._history.listen(listener)
 
     # -- writing
 
@@ -121,7 +76,7 @@ class Storage:
         self.admission.limit(kind, obj, self)
         if dry_run:
             return obj
-        with self._as_one():
+        with self.as_one():
             stored = self.put(resource, obj)
             self._deletion.collect_if_orphaned(resource, stored)
         return copied(obj)
@@ -157,57 +112,8 @@ class Storage:
         """
         stored = self._require(resource, namespace, name)
         expected = preconditions or Preconditions()
-        with self._as_one():
+        with self.as_one():
             return self._deletion.delete(resource, stored, propagation, grace_seconds, expected, dry_run=dry_run)
-
-    # -- what deletion uses
-
-    def contents(self, namespace: str) -> Owned:
-        """Return (resource, object) of all in a namespace, owners first, so that no controller creates one again."""
-        ordered = dict.fromkeys(("cronjobs", "jobs", *KINDS))
-        return [(resource, stored) for resource in ordered for stored in self.view(resource, namespace)]
-
-    def exists(self, uid: str) -> bool:
-        """Return whether an object with that uid is stored."""
-        return self._index.exists(uid)
-
-    def put(self, resource: str, obj: Object, previous: Stored | None = None) -> Stored:
-        """Store `obj` itself under a new version, as it is: nothing is checked."""
-        self.version += 1
-        obj["metadata"]["resourceVersion"] = str(self.version)
-        stored = Stored(obj, self.version)
-        self._index.put(resource, stored, previous)
-        self._changed(Change("MODIFIED" if previous else "ADDED", resource, stored, previous))
-        return stored
-
-    def take(self, resource: str, stored: Stored) -> Object:
-        """Remove an object, and return it with the version of the removal."""
-        self._index.take(resource, stored)
-        self.version += 1
-        gone = copied(stored.object)
-        gone["metadata"]["resourceVersion"] = str(self.version)
-        self._changed(Change("DELETED", resource, Stored(gone, self.version), stored))
-        return gone
-
-    # -- persistence
-
-    def rest(self) -> None:
-        """Reduce the memory of objects that were written before the last call."""
-        self._history.rest()
-
-    def keep_in(self, database: Database) -> None:
-        """Fill an empty storage from a database, and write all later changes to it.
-
-        Raises DamagedDatabase; then the storage must not be used. From now on a call whose changes cannot be written
-        changes nothing and raises ApiError.
-        """
-        for resource, obj in database.objects():
-            stored = Stored(obj, int(obj["metadata"]["resourceVersion"]))
-            self._index.put(resource, stored)
-            if resource in COME_AND_STAY:
-                stored.rest()
-        self.version = self._history.compacted = database.version
-        self._database = database
 
     # -- naming and checks
 
@@ -255,41 +161,6 @@ class Storage:
                 new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
         if dry_run or new == old:
             return copied(new)
-        with self._as_one():
+        with self.as_one():
             self._deletion.write(resource, new, stored)
         return copied(new)
-
-    # -- one call, one write
-
-    @contextmanager
-    def _as_one(self) -> Iterator[None]:
-        """Write all changes of a call at once, then inform the listeners; if the write fails, nothing has changed."""
-        if self._unwritten is not None:
-            yield
-            return
-        self._unwritten, version = [], self.version
-        try:
-            yield
-            if self._database and self._unwritten:
-                self._database.write(self._unwritten, self.version, self.clock.now())
-        except BaseException:
-            self._take_back(self._unwritten)
-            self.version = version
-            raise
-        else:
-            self._history.add(self._unwritten)
-        finally:
-            self._unwritten = None
-        self._history.tell()
-
-    def _take_back(self, changes: StoredChanges) -> None:
-        for change in reversed(changes):
-            if change.type != "DELETED":
-                self._index.take(change.resource, change.stored)
-            if change.previous:
-                self._index.put(change.resource, change.previous)
-
-    def _changed(self, change: Change) -> None:
-        with self._as_one():
-            if self._unwritten is not None:
-                self._unwritten.append(change)
