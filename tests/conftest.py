@@ -1,4 +1,4 @@
-"""What all tests share. It starts nothing and imports nothing slow, so that unit tests run in seconds."""
+"""Fixtures of all tests. Nothing here starts a process or is slow to import, so that unit tests run in seconds."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -53,7 +53,7 @@ def service(console_site: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def tab(service: Service) -> Iterator[Tab]:
-    """What the tab of a test may not do; checked at its end."""
+    """A tab, which may have no problems when the test ends."""
     watched = Tab(service.url)
     yield watched
     assert watched.problems == []

@@ -1,4 +1,4 @@
-"""What a project has behind it: jobs that requests make, and runs with their logs and results straight in the store."""
+"""A project with a history: requests make its jobs; runs, logs and results are written to the store directly."""
 
 import json
 import urllib.request

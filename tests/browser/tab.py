@@ -23,7 +23,7 @@ _STATUS = re.compile(r"status of (\d{3})")
 
 @dataclass
 class Tab:
-    """What went wrong in a tab; a test adds to `expected` the statuses that it provokes, 0 for no connection."""
+    """The errors in a tab; a test adds to `expected` the statuses that it provokes, 0 for no connection."""
 
     origin: str
     expected: set[int] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""Who opens the console: a token is asked for once, is kept in its tab, and is forgotten on the way out."""
+"""The console asks for a token once, keeps it in the tab, and removes it at the end."""
 
 import httpx
 import pytest

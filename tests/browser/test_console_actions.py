@@ -1,4 +1,4 @@
-"""What is done from the console: run, pause, schedule, cancel, retry and so on; also by the keyboard alone."""
+"""The console runs, pauses, schedules, cancels and retries, also by the keyboard alone."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the console does when something is in the way: a token that ends, a limit, a server that is gone for a while."""
+"""The console continues after a token that ends, a limit, and a server that is away for a while."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""What each view of the console shows, of a project with a past."""
+"""Each view of the console, of a project with a history."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""What a client learns about the cluster first: groups, resources, and errors for unknown paths."""
+"""Discovery, a client's first requests: groups, resources, and errors for unknown paths."""
 
 import json
 from typing import Any

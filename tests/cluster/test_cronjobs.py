@@ -244,7 +244,7 @@ def test_a_cronjob_resumed_after_the_deadline_waits_for_the_next_slot(
 def test_a_slot_before_the_last_firing_does_not_run_later(
     nightly: Nightly, image: str, eventually: Eventually, *, dated: bool
 ) -> None:
-    """What an edit of a schedule relies on: with any further edit the controller looks for slots since that time."""
+    """An edit of a schedule relies on this: with any further edit the controller looks for slots since that time."""
     nightly.create(cronjob("nightly", image, ("true",), "0 0 1 1 *", startingDeadlineSeconds=100))
     minute = nightly.next_minute()
     if dated:

@@ -1,4 +1,4 @@
-"""What a pod's phase and conditions are, given the states of its containers."""
+"""A pod's phase and conditions follow from the states of its containers."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a real API server accepted, refused, stored and warned of, asked of the embedded one again.
+"""The embedded API server accepts, refuses, stores and warns as a real one did.
 
 The answers are tests/data/*_truth_sample.json; their `meta` says how they came about.
 """

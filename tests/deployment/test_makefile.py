@@ -1,4 +1,4 @@
-"""What `make` passes on to the commands that call AWS."""
+"""The environment that `make` passes on to the commands that call AWS."""
 
 import shutil
 import subprocess

@@ -36,7 +36,7 @@ UNDER_A_BASE_PATH = ("/data", "/data")
 
 @dataclass
 class Context:
-    """What Lambda tells a function about its invocation."""
+    """The context that Lambda gives a function."""
 
     function_name: str = "test"
     memory_limit_in_mb: int = 512

@@ -1,4 +1,4 @@
-"""What a Pod of a run asks the API, and what it stores by the answer."""
+"""A Pod of a run: what it asks the API, and what it stores by the answer."""
 
 import gzip
 import importlib

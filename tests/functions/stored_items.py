@@ -1,4 +1,4 @@
-"""What moto's tables hold, as text: a Scan reads each of its pages from the beginning of the table."""
+"""The items of moto's tables, as text: a Scan reads each of its pages from the beginning of the table."""
 
 import os
 from collections.abc import Iterator

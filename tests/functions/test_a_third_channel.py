@@ -24,7 +24,7 @@ from tests.notifications.test_outbox import received
 
 
 class PagerTarget(EventsTarget):
-    """Whose pager rings."""
+    """The number of the pager that rings."""
 
     number: str
 

@@ -1,4 +1,4 @@
-"""Who is notified about a run: the job's targets at the run's creation decide, not later changes."""
+"""A run's notifications go to the targets that its job had when the run was created, whatever changes later."""
 
 from datetime import timedelta
 from typing import Any

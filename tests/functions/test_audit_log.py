@@ -40,7 +40,7 @@ OF_NO_PROJECT: Final = {"create_token", "revoke_token"}
 
 
 class World:
-    """What the writes are made on."""
+    """The jobs, runs and tokens that the writes change."""
 
     def __init__(self, acme: Acme) -> None:
         self.alice = acme.alice

@@ -1,4 +1,4 @@
-"""What passes collect of a log while its command runs, against a cluster with real processes."""
+"""Passes collect a log while its command runs, against a cluster with real processes."""
 
 import base64
 import os

@@ -37,7 +37,7 @@ BUILD: Final = {"name": "build", "command": "dbt build", "schedule": "@daily"}
 
 
 class World:
-    """What the calls are made on: a project with a job, a run of it, and a job whose webhook is to be told of a run."""
+    """A project with a job, a run of it, and a job whose webhook is to be sent a run's end."""
 
     def __init__(self, acme: Acme) -> None:
         self.acme = acme

@@ -235,7 +235,7 @@ def test_manual_runs_and_runs_of_other_jobs_are_no_slots(slots: Slots) -> None:
 
 
 def test_a_slot_that_was_settled_without_a_run_is_left_out(slots: Slots) -> None:
-    """It came within the two minutes in which an edit reaches the cluster."""
+    """The slot came within the two minutes in which an edit reaches the cluster."""
     slots.settle(NOON - HOUR)
 
     assert slots.outcomes() == [("04-28T12:00", "upcoming"), ("04-28T13:00", "upcoming")]
@@ -335,7 +335,7 @@ def test_the_far_end_of_time_is_a_range_like_others(slots: Slots) -> None:
 
 
 def test_a_request_reads_a_limited_number_of_runs(slots: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an enormous number of runs by hand the newest are read; the slots from before these are not known."""
+    """If there are very many runs by hand, the newest are read; the slots from before these are not known."""
     monkeypatch.setattr(pages, "ROWS_A_QUERY", 2)
     slots.run(NOON - 3 * HOUR)
     for minute in range(10):

@@ -182,7 +182,7 @@ def test_without_a_filter_a_page_is_one_query(succeeded: Crowd, reads: Reads) ->
 
 
 def test_a_project_from_before_the_index_is_read_in_pages(succeeded: Crowd, made: list[str]) -> None:
-    """Its runs do not carry the index's key, so that the index knows nothing of them."""
+    """The project's runs lack the index's key, so the index does not have them."""
     wanted = store.RunFilter(status=RunStatus.FAILED)
     organization_id, project_id = succeeded.project.organization_id, succeeded.project.id
 

@@ -26,7 +26,7 @@ type Figures = Callable[[], dict[str, float]]
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Figures:
-    """What was published since it was asked for last, added up."""
+    """A function that adds up the metrics published since its last call."""
     monkeypatch.delenv("POWERTOOLS_METRICS_DISABLED")
     monkeypatch.setattr(pulse_passes, "_ended_well", Tally())
 

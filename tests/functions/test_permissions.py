@@ -54,7 +54,7 @@ def template() -> Template:
 
 @pytest.fixture
 def recorded(recorder: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Record:
-    """What was asked so far, in this process and in the other workers of a run, which are done then."""
+    """The calls so far, in this process and in the other workers of a run, which are done then."""
     together = Record()
     together.add(recorder.record)
     if "PYTEST_XDIST_WORKER" in os.environ:

@@ -20,7 +20,7 @@ EVENT = json.loads((Path(__file__).parents[2] / "events" / "restore_pulses.json"
 
 
 class Queue:
-    """What was sent to the queue, a list for each call; it may refuse."""
+    """A queue, which may refuse; it keeps the messages of each call."""
 
     def __init__(self) -> None:
         self.calls: list[list[dict[str, Any]]] = []
@@ -33,7 +33,7 @@ class Queue:
 
     @property
     def asked(self) -> list[str]:
-        """Who was asked about."""
+        """The organizations of all messages."""
         return [message["organization_id"] for call in self.calls for message in call]
 
 

@@ -175,7 +175,7 @@ def test_the_token_of_a_pod_names_that_pod(acme: Acme, token: Callable[..., Any]
 
 
 def test_the_token_of_a_pod_whose_command_has_ended_is_refused(acme: Acme) -> None:
-    """Whoever has it then is not the command, and would replace what a run stored that has ended."""
+    """A program that has the token then is not the command, and would replace what an ended run stored."""
     job = acme.wait_for_end(with_volumes(acme, "cat /var/run/jobs-api/token; echo", "run_mine"))
     pod = acme.cluster.pod_of(job)
     assert pod

@@ -1,4 +1,4 @@
-"""What the service writes to its own log: lines of JSON that name what they are about, and no secret."""
+"""The service's own log: lines of JSON that name what they are about, and no secret."""
 
 import json
 from collections.abc import Callable

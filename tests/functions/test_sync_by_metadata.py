@@ -86,7 +86,7 @@ def test_only_a_cronjob_edited_by_hand_is_read_whole(
 
 
 def test_one_that_was_made_again_from_its_own_export_is_seen(alice: Person, jaffle: Project, cluster: Cluster) -> None:
-    """Its generation and all its annotations are those of before."""
+    """The new CronJob has the generation and all annotations of the old one."""
     create(alice, jaffle)
     tick(alice)
     export = listed(cluster, alice)[NAME]
@@ -123,7 +123,7 @@ def test_a_label_of_somebody_else_has_it_read_once_and_changes_nothing(
 def test_another_version_of_the_code_compares_all_cronjobs_once(
     alice: Person, jaffle: Project, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may want other CronJobs of the same jobs."""
+    """Another version may want other CronJobs of the same jobs."""
     create(alice, jaffle)
     tick(alice)
     monkeypatch.setattr(fingerprint, "version_of_code", lambda: "another")
@@ -196,7 +196,7 @@ def test_an_old_cache_leads_to_no_removal(
 def test_a_cache_that_lags_never_has_more_removed_than_the_tables_know(
     alice: Person, jaffle: Project, cluster: Cluster, lagging: EmbeddedCluster
 ) -> None:
-    """Of twelve one unknown one may go; of the two that are left by now none may."""
+    """One unknown CronJob of twelve may be removed; none of the two that are left by now."""
     jobs = [create(alice, jaffle, name=f"job {number}") for number in range(12)]
     tick(alice)
     lagging.lag()

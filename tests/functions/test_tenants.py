@@ -46,7 +46,7 @@ TRIGGERS = {"command_override": "dbt test"}
 
 @dataclass(frozen=True)
 class Owned:
-    """What Alice owns, by the segment before its id in a path; `made_up` has ids of the same kind that nobody has."""
+    """The ids of what Alice owns, by the segment before an id in a path; `made_up` has ids that nobody has."""
 
     acme: Acme
     project: str

@@ -74,7 +74,7 @@ class Running:
         subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
     def inbox(self) -> list[dict[str, Any]]:
-        """What has arrived, oldest first."""
+        """Return the messages that have arrived, oldest first."""
         with urlopen(f"{self.session['inbox']['url']}/messages", timeout=60) as answer:  # noqa: S310
             messages: list[dict[str, Any]] = json.load(answer)["messages"]
         return messages[::-1]

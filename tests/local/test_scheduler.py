@@ -34,7 +34,7 @@ def put(detail: dict[str, Any], detail_type: str = "ThingChanged", bus: str = "l
 
 
 class Lost:
-    """What has come to the dead letter queue so far."""
+    """The messages that have come to the dead letter queue."""
 
     def __init__(self) -> None:
         self._sqs = boto3.client("sqs")

@@ -65,7 +65,7 @@ def test_the_value_of_a_changed_parameter_answers(deployment: Deployment, alice:
 def test_aliases_that_are_put_back_answer_with_the_code_and_values_before(
     deployment: Deployment, alice: Person
 ) -> None:
-    """What docs/operations.md does with the AWS CLI, and forward again."""
+    """Roll back as docs/operations.md does with the AWS CLI, and forward again."""
     here = replace(alice, deployment=replace(deployment, host=address(deployment.cloud)))
     after = live(deployment)
 

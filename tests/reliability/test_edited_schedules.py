@@ -223,7 +223,7 @@ def test_a_sync_that_dies_between_status_and_spec_is_put_right_by_the_next(world
 
 
 def test_a_cluster_whose_manifest_is_from_before_gets_the_change_all_the_same(world: World) -> None:
-    """It may not write the status, as the manifest of an earlier version says; nothing else waits for that."""
+    """The manifest of an earlier version does not allow the status to be written; nothing else waits for that."""
     job_id = world.create(schedule="0 2 * * *")
     world.tick()
     until(world, FIRST + 10 * SECOND)

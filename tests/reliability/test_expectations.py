@@ -1,4 +1,4 @@
-"""What an owner expects of a job's runs: late or long is reported at its time, once, in whatever circumstances."""
+"""Late and long runs are reported at their time, once, in whatever circumstances."""
 
 import json
 from collections import Counter

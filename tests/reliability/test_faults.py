@@ -41,7 +41,7 @@ def _seeds() -> range:
 
 
 class Story:
-    """What happens in a world, at random."""
+    """Random events in a world."""
 
     def __init__(self, world: World, random: Random) -> None:
         """Begin with two jobs, one of which has alerts."""

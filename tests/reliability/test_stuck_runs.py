@@ -29,7 +29,7 @@ def job(world: World) -> str:
 
 @pytest.fixture
 def run(world: World, job: str) -> str:
-    """Its run, which is going."""
+    """The id of the job's run, which is open."""
     run_id = world.trigger(job)
     world.tick()
     assert state(world) is RunStatus.RUNNING

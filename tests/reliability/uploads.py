@@ -1,4 +1,4 @@
-"""What the runner does in the pods of a fake cluster, in projects with artifacts: it fetches, and stores two files.
+"""The runner in the pods of a fake cluster, in projects with artifacts: it fetches, and stores two files.
 
 A pod that was ended from outside may die before it stores anything, or store it late, when another pod of its run has
 long ended. Each file names its pod, so that an audit sees a mixture.

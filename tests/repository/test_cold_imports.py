@@ -1,4 +1,4 @@
-"""What a cold start imports and compiles; `python -m benchmarks.cold_import` measures how long it takes."""
+"""A cold start imports and compiles little; `python -m benchmarks.cold_import` measures how long it takes."""
 
 import json
 import os

@@ -157,9 +157,7 @@ def test_no_page_has_a_riddle(page: Path) -> None:
     assert {f"{PLAINER[pattern]}: {words}" for pattern, words in found.items()} == set()
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in CODE if "tests" not in path.parts], ids=lambda path: str(path.relative_to(ROOT))
-)
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_docstring_names_its_subject(path: Path) -> None:
     assert [first for first in summaries(path) if re.match(rf"{NO_SUBJECT.pattern}|(?:It|Its)\b", first)] == []
 

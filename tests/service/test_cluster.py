@@ -57,7 +57,7 @@ def namespace(cluster: Cluster) -> str:
 
 
 class Wire:
-    """What goes over the wire: every request noted, and some answered otherwise than the cluster would."""
+    """The wire to the cluster: notes every request, and answers some otherwise than the cluster would."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []

@@ -1,4 +1,4 @@
-"""What is collected of a log is what was printed, each byte once, through cuts, rotations, deaths and new Pods."""
+"""A collected log is what was printed, each byte once, through cuts, rotations, deaths and new Pods."""
 
 import random
 from collections.abc import Callable

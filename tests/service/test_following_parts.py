@@ -1,4 +1,4 @@
-"""Who follows a log gets from its parts what the Pod does not have any more, and each byte once."""
+"""A log that is followed has from its parts what the Pod does not have any more, and each byte once."""
 
 import random
 from collections.abc import Iterator

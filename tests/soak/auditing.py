@@ -183,7 +183,7 @@ class SoakAudit(Audit):
             yield f"the log of {run.id} has lost its beginning: {text[:80]!r}"
 
     def _collected(self, run: Run, text: str) -> Iterator[str]:
-        """What was collected until the pod was gone is the beginning of what its command prints, and says of gaps."""
+        """Compare the log collected from a lost pod: it is the beginning of the output, or says where a gap is."""
         self.counts["logs that were collected until their pods were gone"] += 1
         if run.job_name not in self.ledger.by_hand and run.status is not RunStatus.ERROR:
             yield f"the log of {run.id} ({run.job_name}) was not read to its end, and nobody deleted its pod"
@@ -194,7 +194,7 @@ class SoakAudit(Audit):
     # -- alerts
 
     def _alerts(self) -> Iterator[str]:
-        """What a run has to tell has been told: by webhook once an attempt at most, in Slack alone or with others."""
+        """Compare the notifications: a webhook comes at most once an attempt, a Slack message alone or with others."""
         yield from (f"the run {run.id} has not told of {run.notify}" for run in self.runs if run.notify)
         attempts = sent = 0
         told = set()

@@ -10,7 +10,7 @@ TAKEN = frozenset({"taken", "posted"})
 
 
 class Collected:
-    """What arrived so far: webhooks by organization and id, Slack messages by channel."""
+    """The notifications that have arrived: webhooks by organization and id, Slack messages by channel."""
 
     def __init__(self, url: str) -> None:
         """Read from the inbox at this address."""

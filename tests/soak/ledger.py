@@ -1,4 +1,4 @@
-"""What clients and operators know for certain: what was acknowledged to them, and when. The audit holds it against all.
+"""The changes, triggers and cancels that were acknowledged to clients and operators, and when; the audit compares them.
 
 Nothing here comes from a table or from the cluster.
 """

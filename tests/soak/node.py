@@ -27,12 +27,12 @@ class Node:
 
     @property
     def url(self) -> str:
-        """Its API's address."""
+        """The address of its API."""
         return f"https://127.0.0.1:{self.port}"
 
     @property
     def token(self) -> str:
-        """Its API's token."""
+        """The token of its API."""
         return (self._home / "pki" / "token").read_text()
 
     def start(self) -> None:

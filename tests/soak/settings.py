@@ -1,4 +1,4 @@
-"""What the environment decides about a soak."""
+"""The settings of a soak, from the environment."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a soak may remove before it starts."""
+"""A soak removes at its start only what a soak made."""
 
 from pathlib import Path
 

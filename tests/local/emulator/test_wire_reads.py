@@ -1,4 +1,4 @@
-"""What botocore reads of an answer ends as urllib3's does."""
+"""Answers on the emulator's wire end for botocore as urllib3's do."""
 
 from botocore.response import StreamingBody
 

@@ -1,4 +1,4 @@
-"""What an ingest remembers about settled Jobs, and for how long."""
+"""An ingest remembers settled Jobs, for a limited time."""
 
 from datetime import UTC, datetime, timedelta
 

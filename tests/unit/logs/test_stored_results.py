@@ -1,4 +1,4 @@
-"""What dbt stored of its nodes is read exactly, and combined with what only the log says."""
+"""The results that dbt stored are read exactly, and combined with what only the log says."""
 
 import json
 from typing import Any

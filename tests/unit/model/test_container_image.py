@@ -1,4 +1,4 @@
-"""What is the name of an image, by the grammar that registries and kubelets share."""
+"""Names of images, by the grammar that registries and kubelets share."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What an owner may expect of a job's runs."""
+"""The rules for `expect` of a job."""
 
 from typing import Any
 

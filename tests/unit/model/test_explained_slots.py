@@ -52,7 +52,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class State:
-    """What a minute is judged by."""
+    """The job and the project by which a minute is judged."""
 
     job: dict[str, Any]
     project: dict[str, Any] = field(default_factory=lambda: {"deployed": True, "suspended": False})

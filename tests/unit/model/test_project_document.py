@@ -1,4 +1,4 @@
-"""What an admin may send about a project is what a project may be."""
+"""An admin may send what a project may be, and nothing else."""
 
 import pytest
 

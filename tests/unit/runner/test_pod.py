@@ -283,7 +283,7 @@ def test_files_that_are_too_large_together_leave_the_others_their_place(
 
 
 def test_a_large_file_takes_no_more_memory_than_a_small_one(tmp_path: Path) -> None:
-    """What the command left of the Pod's memory may be little, and a Pod that takes more is killed."""
+    """The command may have left little of the Pod's memory, and a Pod that takes more is killed."""
     (tmp_path / "manifest.json").write_bytes(noise(8 * 1024 * 1024))
     tracemalloc.start()
     body = pod.Body(b"begin", [pod.Packed(str(tmp_path), "manifest.json")] * 2, b"end")

@@ -1,4 +1,4 @@
-"""What a preview warns of, held to the times at which schedules fire."""
+"""A preview's warnings, compared with the times at which schedules fire."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What Slack says of runs that are late or take long."""
+"""Slack's messages about runs that are late or take long."""
 
 from dataclasses import replace
 from datetime import timedelta

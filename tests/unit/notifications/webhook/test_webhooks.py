@@ -1,4 +1,4 @@
-"""What a webhook says, and that any library for Standard Webhooks can verify it."""
+"""The content of webhooks, which any library for Standard Webhooks can verify."""
 
 import base64
 import json
