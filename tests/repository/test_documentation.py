@@ -138,6 +138,12 @@ def test_documented_commands_are_valid_shell(script: str) -> None:
     assert not checked.stderr
 
 
+@pytest.mark.parametrize("script", _scripts())
+def test_a_line_of_documented_commands_has_one_comment_at_most(script: str) -> None:
+    """Lines that were joined like those of a paragraph are one command and one long comment."""
+    assert not [line for line in script.splitlines() if len(re.findall(r"(?<=\s)# ", line)) > 1]
+
+
 def test_references_of_the_template_exist() -> None:
     for page, anchor in re.findall(r"\((docs/\w+\.md)(?:#([\w-]+))?\)", (ROOT / "template.yaml").read_text()):
         assert not anchor or anchor in headings((ROOT / page).read_text()), f"{page}#{anchor}"
