@@ -10,7 +10,7 @@ from jobs_api.api.resolver import Api
 from jobs_api.edits import apply
 from jobs_api.edits.apply import Progress
 from jobs_api.edits.document import ApplyAnswer, ApplyRequest
-from jobs_api.errors import ChangedMeanwhile, Conflict, InvalidRequest, StalePlan
+from jobs_api.errors import ChangedMeanwhile, Conflict, InvalidRequest, NameTaken, StalePlan
 from jobs_api.pulse import queue
 
 # Lambda accepts a request of 6 MB of JSON, in which the body is a string: at worst, each of its bytes becomes two.
@@ -64,7 +64,8 @@ def _applied(project_id: str, document: dict[str, Any], progress: Progress) -> s
             apply.carry_out(plan, order, app.written_by, progress, _has_time)
         except Conflict as error:
             progress.give_up(plan)
-            if not isinstance(error, ChangedMeanwhile):
+            # The plan found the names free, so that one that is taken now was taken meanwhile.
+            if not isinstance(error, ChangedMeanwhile | NameTaken):
                 raise
             if document.get("plan_id") is not None:
                 raise StalePlan("Somebody else changed these jobs just now; plan again") from error

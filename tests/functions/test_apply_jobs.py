@@ -487,6 +487,56 @@ def raced(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], Any]],
     return race
 
 
+@pytest.mark.parametrize("listed", [[], [BUILD]], ids=["nothing", "build"])
+def test_jobs_that_another_apply_creates_while_a_plan_is_made_are_not_another_projects(
+    alice: Person, jobs: str, apply: Apply, monkeypatch: pytest.MonkeyPatch, listed: list[dict[str, Any]]
+) -> None:
+    for job in listed:
+        alice.call("POST", jobs, job)
+    list_jobs = store.list_jobs
+
+    def before_the_other_apply(*ids: str) -> Any:
+        read = list_jobs(*ids)
+        monkeypatch.setattr(store, "list_jobs", list_jobs)
+        assert apply(BUILD, SEED).json["remaining"] == 0
+        return read
+
+    monkeypatch.setattr(store, "list_jobs", before_the_other_apply)
+    planned = apply(BUILD, SEED, dry=True)
+    assert ("create", "seed") in actions(planned)
+
+    monkeypatch.setattr(store, "list_jobs", list_jobs)
+    for job in named(alice, jobs).values():
+        alice.call("DELETE", f"{jobs}/{job['id']}")
+    monkeypatch.setattr(store, "list_jobs", before_the_other_apply)
+    assert actions(apply(BUILD, SEED)) == [("none", "build"), ("none", "seed")]
+
+
+@pytest.mark.parametrize("write", ["create_job", "update_job", "delete_job"])
+def test_an_apply_that_another_apply_of_the_same_list_overtakes_changes_nothing_more(
+    alice: Person, jobs: str, apply: Apply, raced: Callable[..., None], write: str
+) -> None:
+    alice.call("POST", jobs, BUILD)
+    alice.call("POST", jobs, {**BUILD, "name": "old"})
+    wanted = [SEED, {**BUILD, "retries": 1}]
+    plan_id = apply(*wanted, dry=True, prune=True).json["plan_id"]
+    raced(write, lambda: apply(*wanted, prune=True))
+
+    stale = apply(*wanted, prune=True, plan_id=plan_id)
+    assert (stale.status, stale.json["code"]) == (409, "stale_plan"), stale.text
+
+    for name, job in named(alice, jobs).items():
+        alice.call("DELETE", f"{jobs}/{job['id']}") if name == "seed" else alice.call(
+            "PUT", f"{jobs}/{job['id']}", {"retries": 0}
+        )
+    alice.call("POST", jobs, {**BUILD, "name": "old"})
+    raced(write, lambda: apply(*wanted, prune=True))
+    answer = apply(*wanted, prune=True)
+
+    assert (answer.status, answer.json.get("remaining")) == (200, 0), answer.text
+    assert set(named(alice, jobs)) == {"seed", "build"}
+
+
 def test_an_apply_that_loses_a_race_names_all_that_it_wrote(
     alice: Person, jobs: str, apply: Apply, raced: Callable[..., None]
 ) -> None:

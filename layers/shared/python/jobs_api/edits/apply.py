@@ -226,10 +226,18 @@ def _check_cronjob_names(plan: Plan) -> None:
         if change.after and (change.before is None or change.before.cronjob_name != change.after.cronjob_name)
     }
     holders = store.cronjob_holders(plan.project.organization_id, wanted)
+    own = {*plan.jobs, *(change.job.id for change in wanted.values())}
+    taken = [name for name, holder in holders.items() if holder not in own]
+    if taken:
+        # Another apply may have created these jobs in this project since its jobs were read.
+        own |= {job.id for job in store.list_jobs(plan.project.organization_id, plan.project.id)[1]}
     faults = [
-        Fault(f"jobs[{change.at}].name", f"another project's job is the CronJob {name!r} already; choose another name")
-        for name, change in wanted.items()
-        if holders.get(name, change.job.id) not in {*plan.jobs, change.job.id}
+        Fault(
+            f"jobs[{wanted[name].at}].name",
+            f"another project's job is the CronJob {name!r} already; choose another name",
+        )
+        for name in taken
+        if holders[name] not in own
     ]
     if faults:
         raise InvalidRequest(faults)
