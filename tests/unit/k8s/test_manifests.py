@@ -163,6 +163,17 @@ def test_a_command_that_fails_is_not_tried_again_but_one_whose_node_went_is() ->
     assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
 
 
+def test_a_node_that_is_not_full_stays_until_its_runs_have_ended() -> None:
+    """A Pod that is moved to another node begins again, so a long run might never end."""
+    scheduled = cronjob()["spec"]["jobTemplate"]["spec"]["template"]
+    triggered = manifests.job(project(), job(project()), "run_1", "j", "dbt run")["spec"]["template"]
+
+    for pod in (scheduled, triggered):
+        annotations = pod["metadata"]["annotations"]
+        assert annotations["karpenter.sh/do-not-disrupt"] == "true"
+        assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+
+
 def test_the_pod_may_do_nothing_but_run_its_command() -> None:
     made = cronjob()
     assert pod_of(made)["automountServiceAccountToken"] is False

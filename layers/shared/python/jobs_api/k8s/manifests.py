@@ -30,6 +30,14 @@ from jobs_api.model.words import split
 DISRUPTIONS: Final[Manifest] = {
     "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
 }
+# Such a Pod runs its command again from its beginning. So programs that remove nodes to save money leave a node until
+# its runs have ended: EKS Auto Mode and Karpenter read the first annotation, the Cluster Autoscaler the second one.
+# https://karpenter.sh/docs/concepts/disruption/#pod-level-controls
+# https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md
+KEEPS_ITS_NODE: Final[Mapping[str, str]] = {
+    "karpenter.sh/do-not-disrupt": "true",
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+}
 
 
 def cronjob(project: Project, job: Job, now: datetime, opened: Mapping[str, str] = NO_SECRETS) -> Manifest:
@@ -90,12 +98,13 @@ def _job(project: Project, job: Job, command: str, triggered_by: TriggeredBy, ru
         labels.JOB_TYPE: commands.job_type(words),
     }
     metadata = {"labels": ours, "annotations": annotations}
+    of_pod = {"labels": ours, "annotations": {**annotations, **KEEPS_ITS_NODE}}
     spec = {
         "backoffLimit": 0,
         "activeDeadlineSeconds": timeout_seconds(project, job) + UNSCHEDULED_SECONDS,
         "ttlSecondsAfterFinished": policy.ttl_seconds,
         "podFailurePolicy": DISRUPTIONS,
-        "template": {"metadata": metadata, "spec": pod_of_job(project, job, words, run_id)},
+        "template": {"metadata": of_pod, "spec": pod_of_job(project, job, words, run_id)},
     }
     return {"metadata": metadata, "spec": spec}
 
