@@ -3,7 +3,8 @@
 The actions of a type are those of the handlers in CloudFormation's own schemas (`aws cloudformation describe-type
 --type RESOURCE --type-name AWS::SQS::Queue`), without those for properties that the template does not use: replicas,
 imports, provisioned concurrency, code signing, file systems, customer keys. Two types have no schema with handlers;
-their actions are from the services' documentation. No AWS account has tried this.
+their actions are from the services' documentation. No AWS account has tried this. Last compared with the schemas of
+August 2026, which https://github.com/pulumi/pulumi-aws-native keeps in `aws-cloudformation-schema`.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,6 +34,9 @@ def _any(_: str) -> str:
 HERE: Final = f"{REGION}:{ACCOUNT}"
 FUNCTION: Final = _arn("lambda", f"{HERE}:function:{{name}}")
 ROLE: Final = _arn("iam", f":{ACCOUNT}:role/{{name}}")
+GATEWAYS_OWN_ROLE: Final = (
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway"
+)
 REST_API: Final = _arn("apigateway", f"{REGION}::/restapis/a1b2c3")
 
 
@@ -48,7 +52,12 @@ NEEDED: Final[Mapping[str, list[Need]]] = {
     "AWS::ApiGateway::ApiKey": _gateway("apikeys/a1b2c3", "DELETE GET PATCH POST PUT"),
     "AWS::ApiGateway::BasePathMapping": _gateway("domainnames/jobs.example.com/basepathmappings"),
     "AWS::ApiGateway::Deployment": _gateway("restapis/a1b2c3/deployments"),
-    "AWS::ApiGateway::DomainName": _gateway("domainnames/jobs.example.com", "DELETE GET PATCH POST PUT"),
+    "AWS::ApiGateway::DomainName": [
+        *_gateway("domainnames/jobs.example.com", "DELETE GET PATCH POST PUT"),
+        # In no schema: API Gateway makes its own role with the first domain of an account.
+        # https://github.com/amplify-education/serverless-domain-manager/issues/112
+        Need("iam", "CreateServiceLinkedRole", lambda _: GATEWAYS_OWN_ROLE),
+    ],
     "AWS::ApiGateway::RestApi": _gateway("restapis/a1b2c3", "DELETE GET PATCH POST PUT UpdateRestApiPolicy"),
     "AWS::ApiGateway::Stage": _gateway("restapis/a1b2c3/stages/dev", "DELETE GET PATCH POST PUT"),
     "AWS::ApiGateway::UsagePlan": _gateway("usageplans/a1b2c3", "DELETE GET PATCH POST PUT"),
@@ -150,20 +159,23 @@ NEEDED: Final[Mapping[str, list[Need]]] = {
             "lambda",
             "CreateEventSourceMapping DeleteEventSourceMapping GetEventSourceMapping UpdateEventSourceMapping",
             _any,
-        )
+        ),
+        # CloudFormation's own tags, which it sets on everything that takes tags, need this too.
+        Need("lambda", "ListTags TagResource UntagResource", _arn("lambda", f"{HERE}:event-source-mapping:an-id")),
     ],
     "AWS::Lambda::Function": [
         Need(
             "lambda",
             "CreateFunction DeleteFunction DeleteFunctionConcurrency GetFunction GetFunctionCodeSigningConfig "
-            "GetFunctionRecursionConfig GetRuntimeManagementConfig ListTags PublishVersion PutFunctionConcurrency "
-            "TagResource UntagResource UpdateFunctionCode UpdateFunctionConfiguration",
+            "GetFunctionRecursionConfig GetFunctionScalingConfig GetRuntimeManagementConfig ListTags PublishVersion "
+            "PutFunctionConcurrency PutFunctionRecursionConfig TagResource UntagResource UpdateFunctionCode "
+            "UpdateFunctionConfiguration",
             FUNCTION,
         ),
         Need("lambda", "GetLayerVersion", _arn("lambda", f"{HERE}:layer:SharedLayer:1")),
         Need("iam", "PassRole", ROLE),
         Need("s3", "GetObject GetObjectVersion", _arn("s3", "::aws-sam-cli-managed-default-samclisourcebucket-1/code")),
-        Need("ec2", "DescribeSecurityGroups DescribeSubnets DescribeVpcs", _any),
+        Need("ec2", "DescribeNetworkInterfaces DescribeSecurityGroups DescribeSubnets DescribeVpcs", _any),
     ],
     "AWS::Lambda::LayerVersion": [
         Need("lambda", "DeleteLayerVersion GetLayerVersion", _arn("lambda", f"{HERE}:layer:{layer}:1"))
@@ -177,16 +189,16 @@ NEEDED: Final[Mapping[str, list[Need]]] = {
     "AWS::Lambda::Version": [
         Need(
             "lambda",
-            "DeleteFunction GetFunctionConfiguration GetProvisionedConcurrencyConfig GetRuntimeManagementConfig "
-            "ListVersionsByFunction PublishVersion",
+            "DeleteFunction GetFunctionConfiguration GetFunctionScalingConfig GetProvisionedConcurrencyConfig "
+            "GetRuntimeManagementConfig ListVersionsByFunction PublishVersion",
             FUNCTION,
         )
     ],
     "AWS::Logs::LogGroup": [
         Need(
             "logs",
-            "CreateLogGroup DeleteLogGroup DeleteRetentionPolicy ListTagsForResource PutRetentionPolicy TagResource "
-            "UntagResource",
+            "CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeIndexPolicies GetDataProtectionPolicy "
+            "ListTagsForResource PutRetentionPolicy TagResource UntagResource",
             _arn("logs", f"{HERE}:log-group:{{name}}"),
         ),
         Need("logs", "DescribeLogGroups DescribeResourcePolicies", _any),
@@ -210,8 +222,9 @@ NEEDED: Final[Mapping[str, list[Need]]] = {
         Need(
             "s3",
             "CreateBucket DeleteBucket GetBucketOwnershipControls GetBucketPublicAccessBlock GetBucketTagging "
-            "GetEncryptionConfiguration GetLifecycleConfiguration PutBucketOwnershipControls "
-            "PutBucketPublicAccessBlock PutBucketTagging PutEncryptionConfiguration PutLifecycleConfiguration",
+            "GetEncryptionConfiguration GetLifecycleConfiguration ListTagsForResource PutBucketOwnershipControls "
+            "PutBucketPublicAccessBlock PutBucketTagging PutEncryptionConfiguration PutLifecycleConfiguration "
+            "TagResource UntagResource",
             _arn("s3", f"::{STACK}-logsbucket-1a2b3c"),
         )
     ],
@@ -260,7 +273,7 @@ SAM: Final = [
     Need(
         "s3",
         "CreateBucket GetBucketPolicy GetObject ListBucket PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging "
-        "PutBucketVersioning PutEncryptionConfiguration PutObject",
+        "PutBucketVersioning PutEncryptionConfiguration PutObject TagResource",
         _arn("s3", "::aws-sam-cli-managed-default-samclisourcebucket-1"),
     ),
 ]
