@@ -277,9 +277,14 @@ def target_folder(words: "list[str]", environment: "dict[str, str]") -> str:
     A relative one is in the project's folder. https://docs.getdbt.com/reference/global-configs/json-artifacts
     """
     options = words[1:] if words and os.path.basename(words[0]) == "dbt" else []
-    project = option(options, "--project-dir") or environment.get("DBT_PROJECT_DIR") or ""
-    target = option(options, "--target-path") or environment.get("DBT_TARGET_PATH") or configured_target(project)
+    project = option(options, "--project-dir") or variable(environment, "PROJECT_DIR")
+    target = option(options, "--target-path") or variable(environment, "TARGET_PATH") or configured_target(project)
     return os.path.abspath(os.path.join(project, target))
+
+
+def variable(environment: "dict[str, str]", name: str) -> str:
+    """Return the value of one of dbt's variables; from dbt 1.11 on, the name with `DBT_ENGINE_` comes first."""
+    return environment.get(f"DBT_ENGINE_{name}") or environment.get(f"DBT_{name}") or ""
 
 
 def option(words: "list[str]", name: str) -> str:
