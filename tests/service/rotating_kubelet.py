@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -137,10 +137,10 @@ class RotatingKubelet:
             raise ObjectNotFound(404, "gone")
         yield from self.files[-1].answer(since, limit_bytes)
 
-    def collector(self, run: Run = RUNNING, **values: Any) -> Collector:
+    def collector(self, run: Run = RUNNING) -> Collector:
         """Return what a new process would collect with."""
         pod = self.pod or "pod-a"
-        return Collector(cast("Cluster", self), run, pod, Parts.of(run, self.now, **values), self.now)
+        return Collector(cast("Cluster", self), run, pod, Parts.of(run, self.now), self.now)
 
 
 def numbers(text: bytes) -> list[int | None]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobs_api.k8s import pod_logs
+from jobs_api.k8s import log_names, pod_logs
 from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
 from tests.objects import at, ended
@@ -116,13 +116,13 @@ def test_a_fast_command_has_probably_written_lines_before_the_first_readable_one
 
 
 def test_records_of_a_replaced_pod_do_not_apply_to_the_next() -> None:
-    note = pod_logs.log_name("jaffle-nightly-29622840-x7k2p", at(4))
+    note = log_names.log_name("jaffle-nightly-29622840-x7k2p", at(4))
 
     assert pod_logs.known_beginning(note, pod()) == at(4)
-    assert pod_logs.known_beginning(pod_logs.log_name("another", at(4)), pod()) is None
+    assert pod_logs.known_beginning(log_names.log_name("another", at(4)), pod()) is None
     assert pod_logs.known_beginning(None, pod()) is None
-    assert pod_logs.known_beginning(pod_logs.log_name("jaffle-nightly-29622840-x7k2p", ""), pod()) == ""
-    assert [pod_logs.has_begun(one) for one in (None, "a ", note)] == [False, False, True]
+    assert pod_logs.known_beginning(log_names.log_name("jaffle-nightly-29622840-x7k2p", ""), pod()) == ""
+    assert [log_names.has_begun(one) for one in (None, "a ", note)] == [False, False, True]
 
 
 def test_a_container_without_known_times_makes_no_statement() -> None:

@@ -19,8 +19,8 @@ from jobs_api import store
 from jobs_api.cluster import Cluster
 from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterError
+from jobs_api.k8s.log_names import log_name, pod_name_of
 from jobs_api.k8s.log_place import LogPlace
-from jobs_api.k8s.pod_logs import log_name
 from jobs_api.model.carried_text import MOST_CARRIED_BYTES, CarriedText
 from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run
@@ -80,10 +80,10 @@ class Carried:
         for run_id in self.received.keys() - set(run_ids):
             self.forget(run_id)
 
-    def pod_of(self, run: Run) -> str | None:
+    def pod_name_of(self, run: Run) -> str | None:
         """Return the name of the Pod whose log a received text is from, None without such a text."""
         text = self.received.get(run.id)
-        return LogPlace.read(text.place).log.partition(" ")[0] if text else None
+        return pod_name_of(LogPlace.read(text.place).log) if text else None
 
     def write_part(self, run: Run) -> bool:
         """Write a run's carried text as a part, as its log may be unreadable by now; return whether there was one."""
@@ -169,7 +169,7 @@ def _has_place(text: CarriedText) -> bool:
 
 def _is_readable(text: CarriedText, namespace: str, connect: Callable[[], Cluster]) -> bool:
     log = LogPlace.read(text.place).log
-    pod_name = log.partition(" ")[0]
+    pod_name = pod_name_of(log)
     try:
         return log_name(pod_name, connect().log_begins(namespace, pod_name)) == log
     except ClusterError:

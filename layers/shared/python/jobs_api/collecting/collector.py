@@ -15,8 +15,8 @@ from jobs_api.cluster import Cluster
 from jobs_api.collecting import rules
 from jobs_api.collecting.parts import Parts, missing_at_first, missing_between
 from jobs_api.collecting.rules import Growth
+from jobs_api.k8s.log_names import has_begun, log_name, pod_name_of
 from jobs_api.k8s.log_place import LogPlace, OtherLog
-from jobs_api.k8s.pod_logs import has_begun, log_name
 from jobs_api.k8s.stamped_log import Reading, after_window
 from jobs_api.model.run import Run
 
@@ -155,7 +155,7 @@ class Collector:
         A limit only saves the kubelet what nobody reads; it is in bytes with times.
         """
         place = self.parts.place
-        is_same_pod = place.log.partition(" ")[0] == self.pod_name
+        is_same_pod = pod_name_of(place.log) == self.pod_name
         if is_same_pod and place.since and (not follow or log_name(self.pod_name, self.begins()) == place.log):
             self.reading = Reading(place, NO_LIMIT)
             try:

@@ -20,8 +20,8 @@ from jobs_api.collecting import rules
 from jobs_api.collecting.collector import NO_LIMIT, OTHERS_WRITE_WITHIN, Collector
 from jobs_api.collecting.rules import Growth
 from jobs_api.errors import ClusterError, ClusterUnavailable
+from jobs_api.k8s.log_names import log_name
 from jobs_api.k8s.log_place import LogPlace
-from jobs_api.k8s.pod_logs import log_name
 from jobs_api.k8s.stamped_log import Reading
 
 # Lines that are kept until another process has written the lines before them.

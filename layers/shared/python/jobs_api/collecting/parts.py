@@ -4,7 +4,7 @@ A part is written where the last one ends, once. A process that dies before that
 that read the same log, one writes a part, and the other one writes what follows it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from jobs_api.clock import Clock, utc_now
 from jobs_api.collecting.rules import on_disk
 from jobs_api.errors import JobsApiError, NotFound
+from jobs_api.k8s.log_names import begins_at, is_older, pod_name_of
 from jobs_api.k8s.log_place import LogPlace
 from jobs_api.k8s.stamped_log import incomplete
 from jobs_api.logs import part_contents
@@ -26,33 +27,19 @@ MOST_STEPS: Final = 16
 # A process that follows a log and has written no part for this long has nothing to write, or has died.
 NOT_FOLLOWED_AFTER: Final = timedelta(seconds=12)
 
-# Called with the text of a part and with its own result for the part before.
-type PieceReader = Callable[[Run, bytes, str | None], str | None]
-
-
-def read_nothing(_run: Run, _text: bytes, state: str | None) -> str | None:
-    """Read nothing from a part."""
-    return state
-
 
 @dataclass
 class Parts:
-    """The parts of a run's log, and their last one; `read_piece` sees each text once it is to be written."""
+    """The parts of a run's log, and their last one."""
 
     run: Run
     last: LogPart | None
     clock: Clock = utc_now
-    read_piece: PieceReader = read_nothing
 
     @classmethod
-    def of(
-        cls,
-        run: Run,
-        clock: Clock = utc_now,
-        read_piece: PieceReader = read_nothing,
-    ) -> "Parts":
+    def of(cls, run: Run, clock: Clock = utc_now) -> "Parts":
         """Return what was collected of a run. One Query."""
-        return cls(run, log_parts.last_log_part(run), clock, read_piece)
+        return cls(run, log_parts.last_log_part(run), clock)
 
     @property
     def place(self) -> LogPlace:
@@ -124,7 +111,7 @@ class Parts:
             until = self.last.followed_until if self.last else None
             line = b"\n" * self.place.inside + message
             known = self.last and self.last.start_of(place.log) is not None
-            if known or _is_older(place.log, self.place.log) or self._write(line, begin, until, gap=True):
+            if known or is_older(place.log, self.place.log) or self._write(line, begin, until, gap=True):
                 return
 
     def _unwritten(self, text: bytes, begin: int, place: LogPlace) -> bytes:
@@ -134,7 +121,7 @@ class Parts:
         there = self.place
         if there.log == place.log:
             return text[max(0, there.offset - begin) :]
-        is_next = self.last.start_of(place.log) is None and not _is_older(place.log, there.log) and begin == 0
+        is_next = self.last.start_of(place.log) is None and not is_older(place.log, there.log) and begin == 0
         return text if is_next else b""
 
     def _write(self, text: bytes, place: LogPlace, followed_until: datetime | None, *, gap: bool = False) -> bool:
@@ -146,7 +133,6 @@ class Parts:
         if not same:
             files = (*files, (place.log, offset + len(text) * gap))[-MOST_FILES:]
         content = part_contents.store_content(self.run, offset, text)
-        state = before.state if before else None
         part = LogPart(
             offset=offset,
             size=len(text),
@@ -156,7 +142,6 @@ class Parts:
             gaps=(before.gaps if before else 0) + gap,
             followed_until=followed_until,
             written_at=self.clock(),
-            state=state if gap else self.read_piece(self.run, text, state),
             content=content.content,
             key=content.key,
         )
@@ -198,9 +183,8 @@ class Parts:
 
 def missing_between(before: LogPlace, log: str) -> str:
     """Say what may be missing between a place and the beginning of another file."""
-    (pod, begins), other = _pod_and_time(log), _pod_and_time(before.log)[0]
     upto = f"{datetime.fromtimestamp(before.newest, UTC):%H:%M:%S}"
-    return f"some output between {upto} and {begins[11:19]} may be lost: {_why_lost(other, pod)}"
+    return f"some output between {upto} and {begins_at(log)[11:19]} may be lost: {_why_lost(before.log, log)}"
 
 
 def missing_at_first(first: str, log: str) -> str:
@@ -210,28 +194,13 @@ def missing_at_first(first: str, log: str) -> str:
         first: the file that a pass found first.
         log: the file.
     """
-    (pod, begins), other = _pod_and_time(log), _pod_and_time(first)[0]
-    return f"some output before {begins[11:19]} may be lost: {_why_lost(other, pod)}"
+    return f"some output before {begins_at(log)[11:19]} may be lost: {_why_lost(first, log)}"
 
 
-def _why_lost(pod: str, newer: str) -> str:
+def _why_lost(before: str, log: str) -> str:
+    """Say why lines between two files may be lost."""
+    pod, newer = pod_name_of(before), pod_name_of(log)
     return "the kubelet had rotated it away" if pod == newer else f"pod {pod} was replaced by {newer}"
-
-
-def begins_at(log: str) -> str:
-    """Return the time of a file's first line; later times are greater texts."""
-    return _pod_and_time(log)[1]
-
-
-def _pod_and_time(log: str) -> tuple[str, str]:
-    pod, _, begins = log.partition(" ")
-    return pod, begins
-
-
-def _is_older(log: str, other: str) -> bool:
-    """Return whether a file of a Pod was begun before another one of the same Pod."""
-    (pod, _, begins), (other_pod, _, other_begins) = log.partition(" "), other.partition(" ")
-    return pod == other_pod and begins < other_begins
 
 
 def _place_at(last: LogPart, offset: int) -> LogPlace:

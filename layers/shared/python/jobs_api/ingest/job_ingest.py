@@ -18,9 +18,10 @@ from jobs_api.ingest.giving_up import wants_events_of
 from jobs_api.ingest.log_storing import PodLogs
 from jobs_api.ingest.pass_findings import PassFindings
 from jobs_api.ingest.run_writing import RunWriter
-from jobs_api.k8s import job_stop, pod_logs
+from jobs_api.k8s import job_stop
 from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.json_fields import Object
+from jobs_api.k8s.log_names import has_begun
 from jobs_api.k8s.observed import Observed
 from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.logs import artifacts
@@ -91,7 +92,7 @@ class JobIngest:
                 return None
             stored = artifacts.stored_bundle(BundleKey.of(after)) if seen.stores_artifacts else None
             after = self._with_log(after, job, seen, stored)
-        elif after.status is RunStatus.RUNNING and not pod_logs.has_begun(after.log_begins):
+        elif after.status is RunStatus.RUNNING and not has_begun(after.log_begins):
             after = after.model_copy(update={"log_begins": self.logs.begins(after)})
         if not self.writer.write(run, after.without_secrets(secrets_of(job)), stored):
             return None

@@ -17,7 +17,6 @@ from jobs_api.collecting.following import Following
 from jobs_api.collecting.parts import Parts
 from jobs_api.collecting.rules import Growth
 from jobs_api.errors import ClusterError
-from jobs_api.ingest import piece_reading
 from jobs_api.k8s.log_place import NotStamped
 from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run
@@ -90,13 +89,15 @@ def collect(cluster: Cluster, run: Run, clock: Clock, carried: Carried, follower
     if last_read and now < last_read.due_at:
         return
     parts = _parts(run, last_read, clock)
-    for pod_name in pods_of(cluster, run, carried.pod_of(run) or (last_read.pod_name if last_read else run.pod_name)):
+    for pod_name in pods_of(
+        cluster, run, carried.pod_name_of(run) or (last_read.pod_name if last_read else run.pod_name)
+    ):
         collector = Collector(cluster, run, pod_name, parts, clock, partial(carried.write_earlier_file, run))
         try:
             result = _read(collector, last_read, followers)
         except (NotStamped, ClusterError):
             carried.write_part(run)
-            last_read, parts = None, Parts.of(run, clock, piece_reading.read_piece)
+            last_read, parts = None, Parts.of(run, clock)
             continue
         if result is None:
             return  # another process follows it
@@ -109,7 +110,7 @@ def collect(cluster: Cluster, run: Run, clock: Clock, carried: Carried, follower
 
 
 def pods_of(cluster: Cluster, run: Run, pod_name: str | None) -> Iterator[str]:
-    """Yield the Pod whose log was read last; if that is asked for another one, the newest Pod, if it is another."""
+    """Yield the Pod whose log was read last, and then the newest Pod, if it is another. One call for the second."""
     if pod_name is None:
         return
     yield pod_name
@@ -143,20 +144,20 @@ def _read(collector: Collector, last_read: LastRead | None, followers: Followers
 
 
 def _parts(run: Run, last_read: LastRead | None, clock: Clock) -> Parts:
-    """Return what was collected of a run. It is not read while hardly anything can have been, or it is last_read."""
+    """Return what was collected of a run; no read where the last read knows it, or hardly anything can have been."""
     if last_read and not (last_read.last and last_read.last.followed_until):
-        return Parts(run, last_read.last, clock, piece_reading.read_piece)
+        return Parts(run, last_read.last, clock)
     age = clock() - (run.start_time or run.created_at)
     if last_read is None and age < rules.FIRST_AFTER:
-        return Parts(run, None, clock, piece_reading.read_piece)
-    return Parts.of(run, clock, piece_reading.read_piece)
+        return Parts(run, None, clock)
+    return Parts.of(run, clock)
 
 
 def follow(collector: Collector) -> None:
     """Follow a log for a while; what fails is tried again by the next pass."""
     run = collector.run
     try:
-        parts = Parts.of(run, collector.clock, piece_reading.read_piece)
+        parts = Parts.of(run, collector.clock)
         fresh = replace(collector, parts=parts, write_earlier=no_earlier_text)
         Following(fresh, collector.clock() + rules.FOLLOWED_FOR).run()
     except Exception:

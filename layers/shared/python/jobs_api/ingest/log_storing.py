@@ -19,7 +19,7 @@ from jobs_api.errors import ClusterError, ClusterUnavailable
 from jobs_api.ingest import log_collecting, run_log
 from jobs_api.ingest.log_collecting import NO_FOLLOWERS, Followers
 from jobs_api.ingest.run_results import ResultsOfLog
-from jobs_api.k8s import pod_logs
+from jobs_api.k8s import log_names, pod_logs
 from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.log_place import NotStamped
 from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
@@ -59,7 +59,7 @@ class PodLogs:
         """
         if run is None or run.status is not RunStatus.RUNNING:
             return
-        if not pod_logs.has_begun(run.log_begins):
+        if not log_names.has_begun(run.log_begins):
             note = self.begins(run)
             if note is None:
                 self.carried.write_part(run)
@@ -73,7 +73,7 @@ class PodLogs:
 
         A command that prints fast from its start fills a file of the kubelet before the next pass.
         """
-        if run.status is RunStatus.RUNNING and pod_logs.has_begun(run.log_begins):
+        if run.status is RunStatus.RUNNING and log_names.has_begun(run.log_begins):
             self._collect(run)
 
     def _collect(self, run: Run) -> None:
@@ -83,7 +83,7 @@ class PodLogs:
         """Return the text that records how a log begins, None where it cannot be read now."""
         for pod_name in log_collecting.pods_of(self.cluster, run, run.pod_name):
             try:
-                return pod_logs.log_name(pod_name, self.cluster.log_begins(self.namespace, pod_name))
+                return log_names.log_name(pod_name, self.cluster.log_begins(self.namespace, pod_name))
             except ClusterError:
                 continue
         return None
@@ -140,7 +140,7 @@ class PodLogs:
     def _archived(self, run: Run, pod: ObservedPod, read: ResultsOfLog) -> "Archived":
         """Store the log of a Pod: as the kubelet has it, if that is all of it, else with what was collected before."""
         begins = self._begins_at_its_end(pod)
-        seen, log_name = pod_logs.known_beginning(run.log_begins, pod), pod_logs.log_name(pod.name, begins)
+        seen, log_name = pod_logs.known_beginning(run.log_begins, pod), log_names.log_name(pod.name, begins)
         # If no pass has read the log, no part of it was collected.
         is_whole = (seen and seen == begins) or run.log_begins is None
         parts = None if is_whole else self._caught_up(run, pod)

@@ -32,7 +32,7 @@ class LogPlace:
     """Where a reading of a run's log has ended.
 
     Attributes:
-        log: the Pod's name, a blank, and the time of the first line of its file; "" before the first line.
+        log: its file, as `log_name` names it; "" before the first line.
         offset: how many bytes of the file's text were taken.
         window: where to read on. Lines may be written a moment out of order, because two streams are read at once; so
             its second is earlier than the last one.

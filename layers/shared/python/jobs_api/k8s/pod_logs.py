@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jobs_api.k8s.json_fields import moment
+from jobs_api.k8s.log_names import begins_at, has_begun, pod_name_of
 from jobs_api.k8s.observed_pod import ObservedPod
 
 # Since 1.32 a kubelet answers 200 before it searches for the log, so its error text arrives in place of the log.
@@ -48,28 +49,16 @@ def why_no_log(pod: ObservedPod) -> str:
     return f"There is no log: the node removed it with the pod{why}"
 
 
-def log_name(pod_name: str, begins: str) -> str:
-    """Return the text that records how a Pod's log begins; `begins` is "" where there is no line yet."""
-    return f"{pod_name} {begins}"
+def known_beginning(log: str | None, pod: ObservedPod) -> str | None:
+    """Return how a log began that a pass saw, if it was this Pod's; None otherwise: a replaced Pod has a new log."""
+    return begins_at(log) if log and pod_name_of(log) == pod.name else None
 
 
-def has_begun(note: str | None) -> bool:
-    """Return whether that text has the time of a first line."""
-    return bool(note and note.partition(" ")[2])
-
-
-def known_beginning(note: str | None, pod: ObservedPod) -> str | None:
-    """Return what was recorded of this Pod, None where nothing was: a replaced Pod has a new log."""
-    name, blank, begins = (note or "").partition(" ")
-    return begins if blank and name == pod.name else None
-
-
-def why_other_pod(note: str | None, pod: ObservedPod) -> str | None:
+def why_other_pod(log: str | None, pod: ObservedPod) -> str | None:
     """Say that the log of a Pod which was replaced is lost; None where the log that a pass saw is that of this Pod."""
-    name = (note or "").partition(" ")[0]
-    if not has_begun(note) or name == pod.name:
+    if log is None or not has_begun(log) or pod_name_of(log) == pod.name:
         return None
-    return f"The log of pod {name} is lost: the pod was replaced by {pod.name} before its log could be read"
+    return f"The log of pod {pod_name_of(log)} is lost: the pod was replaced by {pod.name} before its log could be read"
 
 
 def why_incomplete(seen: str | None, begins: str, size_bytes: int, pod: ObservedPod) -> str | None:

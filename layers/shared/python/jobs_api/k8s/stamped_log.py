@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Final
 from zlib import crc32
 
+from jobs_api.k8s.log_names import log_name
 from jobs_api.k8s.log_place import LogPlace, NotStamped, OtherLog, Piece, TakenSince
-from jobs_api.k8s.pod_logs import log_name
 from jobs_api.k8s.stamped_lines import LEAST_BYTES, SECOND_BYTES, taken_apart
 
 # Longer than a time with nanoseconds and an offset.

@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger
 from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterUnavailable
+from jobs_api.k8s.log_names import pod_name_of
 from jobs_api.k8s.log_place import LogPlace, NotStamped, OtherLog, Piece
 from jobs_api.k8s.stamped_log import STAMP_BYTES, incomplete, read_on, read_whole
 from jobs_api.logs import archive
@@ -99,7 +100,7 @@ class LogFollower:
                 return _stored(run, place)
             followed, failed = Followed(run, "", place), None
             try:
-                pod_name = pod_name or self._pod_of(run)
+                pod_name = pod_name or self._pod_name_of(run)
                 if pod_name:
                     followed = self._live(run, pod_name, place)
             except ObjectNotFound:
@@ -139,7 +140,7 @@ class LogFollower:
         message = _lost(place, piece.place.log) if piece.elsewhere else None
         return Followed(run, piece.content.decode("utf-8", "replace"), piece.place, message=message)
 
-    def _pod_of(self, run: Run) -> str | None:
+    def _pod_name_of(self, run: Run) -> str | None:
         """Return the name of a run's newest Pod, None where it has none yet."""
         return self.connect().newest_pod_name(run.namespace, run.job_uid) if run.job_uid else None
 
@@ -167,8 +168,7 @@ def _collected(run: Run, place: LogPlace) -> Followed | None:
 
 
 def _read(cluster: Cluster, namespace: str, pod_name: str, place: LogPlace, limit: int) -> Piece:
-    same = place.log.partition(" ")[0] == pod_name
-    if same and place.since:
+    if pod_name_of(place.log) == pod_name and place.since:
         enough = place.window.size + limit + limit // 4 + STAMP_BYTES
         try:
             return read_on(
@@ -182,7 +182,7 @@ def _read(cluster: Cluster, namespace: str, pod_name: str, place: LogPlace, limi
 
 def _lost(place: LogPlace, log: str) -> str:
     """Say what may be missing before a log that is another than that of the place."""
-    why = LOST_BY_ROTATION if log.partition(" ")[0] == place.log.partition(" ")[0] else LOST_WITH_POD
+    why = LOST_BY_ROTATION if pod_name_of(log) == pod_name_of(place.log) else LOST_WITH_POD
     return f"{why}. The text before ended after {place.offset} bytes"
 
 

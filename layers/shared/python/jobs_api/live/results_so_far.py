@@ -7,8 +7,8 @@ from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
 from jobs_api.collecting.collector import Collector
 from jobs_api.collecting.parts import Parts
 from jobs_api.k8s.job_secrets import secrets_of
+from jobs_api.k8s.log_names import log_name
 from jobs_api.k8s.log_place import LogPlace, NotStamped
-from jobs_api.k8s.pod_logs import log_name
 from jobs_api.logs.masked_results import without_secrets
 from jobs_api.logs.results import ResultsReader
 from jobs_api.model.results import ResultCounts, RunResults

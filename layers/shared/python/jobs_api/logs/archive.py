@@ -29,7 +29,7 @@ LINK_SECONDS: Final = 15 * 60
 LOST: Final = b"[jobs-api] The pod was gone before its log could be read.\n"
 # The object's metadata: the log's size before compression.
 SIZE: Final = "size-bytes"
-# The name of the log, in the form of `pod_logs.log_name`, and the points from which it can be read.
+# The name of the log, in the form of `k8s.log_names`, and the points from which it can be read.
 BEGINS: Final = "begins"
 POINTS: Final = "restart-points"
 # The files from which the log was assembled. An object's metadata may have 2 KB, and a Pod's name 63 letters.

@@ -22,7 +22,6 @@ class LogPart:
         followed_until: until when its writer follows the log, because the kubelet may begin another file soon; None if
             nobody does.
         written_at: when it was collected.
-        state: what the reader of results needs to read on after it; None without one.
         content: it, compressed; None where it is the object `key`.
         key: where it is in the bucket.
     """
@@ -35,7 +34,6 @@ class LogPart:
     gaps: int
     written_at: datetime
     followed_until: datetime | None = None
-    state: str | None = None
     content: bytes | None = None
     key: str | None = None
 

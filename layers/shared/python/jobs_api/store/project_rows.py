@@ -156,7 +156,6 @@ class LogPartRow(ProjectsRow, discriminator="log_part"):
     gaps = NumberAttribute()
     written_at = MomentAttribute()
     followed_until = MomentAttribute(null=True)
-    state = UnicodeAttribute(null=True)
     content = BinaryAttribute(null=True, legacy_encoding=False)
     key = UnicodeAttribute(null=True)
     expires_at = NumberAttribute()
