@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs_api.collecting.parts import Parts
+from jobs_api.errors import JobsApiError
 from jobs_api.k8s.log_place import LogPlace
 from jobs_api.logs import log_bucket, part_contents
 from jobs_api.logs.log_bucket import bucket_client
@@ -50,6 +51,16 @@ def test_one_of_two_writers_of_the_same_part_writes_it_and_the_other_adds_what_f
 
     assert [part.size for part in log_parts.log_parts(run)] == [8, 6]
     assert b"".join(parts_of(run).text()) == b"one\ntwo\nthree\n"
+
+
+def test_a_message_about_lost_lines_that_others_keep_from_being_written_is_an_error_and_not_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = parts_of(a_run())
+    monkeypatch.setattr(log_parts, "add_log_part", lambda *_: False)
+
+    with pytest.raises(JobsApiError, match="at the same time"):
+        parts.add_gap(LogPlace(LOG), "some output may be lost")
 
 
 def test_a_process_that_dies_between_the_object_and_the_item_leaves_nothing_that_is_read(

@@ -93,7 +93,7 @@ class Parts:
             own = self._unwritten(text, begin, place)
             if not own or self._write(own, place, followed_until):
                 return
-        raise JobsApiError(f"Others write the log of run {self.run.id} at the same time")
+        raise self._overtaken()
 
     def add_late(self, text: bytes, place: LogPlace) -> None:
         """Add a text that was read some time ago; nothing where a part of a newer file was written meanwhile."""
@@ -108,11 +108,17 @@ class Parts:
         """Add a line that something may be lost before a file; nothing where another process has got to that file."""
         begin, message = LogPlace(log=place.log), f"[jobs-api: {gap}]\n".encode()
         for _ in range(ATTEMPTS):
+            if self.start_of(place.log) is not None or is_older(place.log, self.place.log):
+                return
             until = self.last.followed_until if self.last else None
             line = b"\n" * self.place.inside + message
-            known = self.last and self.last.start_of(place.log) is not None
-            if known or is_older(place.log, self.place.log) or self._write(line, begin, until, gap=True):
+            if self._write(line, begin, until, gap=True):
                 return
+        raise self._overtaken()
+
+    def _overtaken(self) -> JobsApiError:
+        """Return the error where other processes wrote first in every try; what was not written is read again."""
+        return JobsApiError(f"Others write the log of run {self.run.id} at the same time")
 
     def _unwritten(self, text: bytes, begin: int, place: LogPlace) -> bytes:
         """Return what of a text follows the last part; nothing where they are in a later file, or not at it yet."""
