@@ -110,10 +110,35 @@ def test_a_pod_that_only_takes_its_time_is_left(waiting: Object) -> None:
     assert asks(job(active=1), waiting, 3600) is None
 
 
+def test_a_large_image_whose_pull_breaks_off_once_is_pulled_again() -> None:
+    """The node pulled for ten minutes; the kubelet tries again 10, 30 and 70 seconds after that."""
+    waiting = pod(waits("ErrImagePull", "unexpected EOF"))
+    broke_off = event("Failed", 'Failed to pull image "big": unexpected EOF', 600)
+    again = event("Failed", "Error: ImagePullBackOff", 640)
+
+    assert decided(job(active=1), waiting, 601, broke_off) == NO_CHANGE
+    assert decided(job(active=1), waiting, 659, again, broke_off) == NO_CHANGE
+    decision = decided(job(active=1), waiting, 660, again, broke_off)
+
+    assert decision.stop
+    assert decision.run
+    assert "could not be pulled (ErrImagePull: unexpected EOF)" in (decision.run.error_message or "")
+
+
+def test_without_events_of_a_failure_a_missing_image_is_given_up_a_minute_after_a_node_took_the_pod() -> None:
+    waiting = pod(waits("ErrImagePull", "not found"))
+    unmounted = event("FailedMount", "timed out waiting for the condition", 55)
+
+    assert asks(job(active=1), waiting, 60) is None
+    assert asks(job(active=1), waiting, 61) == "pod"
+    assert decided(job(active=1), waiting, 61).stop
+    assert decided(job(active=1), waiting, 61, unmounted).stop
+
+
 def test_events_are_asked_for_only_when_a_run_is_about_to_be_given_up() -> None:
     assert asks(job(), None, 299) is None
     assert asks(job(), None, 300) == job()["metadata"]["uid"]
-    for found, its_pod in [(complete(), None), (job(active=1), pod(waits("ImagePullBackOff"))), (failed(), None)]:
+    for found, its_pod in [(complete(), None), (job(active=1), pod(waits("ContainerCreating"))), (failed(), None)]:
         assert asks(found, its_pod, 3600) is None
 
 

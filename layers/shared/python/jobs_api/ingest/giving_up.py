@@ -11,8 +11,8 @@ from jobs_api.k8s.observed_pod import ObservedPod
 from jobs_api.k8s.pod_failures import Cause
 from jobs_api.model.run import Run, RunStatus
 
-# How long an image or a secret may be missing after a node has accepted the Pod. The kubelet tries at 0, 10, 30 and 70
-# seconds, so a short failure of a registry ends no run, and nobody waits a day for an image that does not exist.
+# How long an image or a secret may be missing after the first failure. The kubelet tries again 10, 30 and 70 seconds
+# later, so a short failure of a registry ends no run, and nobody waits a day for an image that does not exist.
 STUCK_AFTER: Final = timedelta(seconds=60)
 # How long a node may try to set up a Pod, and how long the cluster may refuse to create one, if Events give the reason.
 NOTHING_AFTER: Final = timedelta(minutes=5)
@@ -65,7 +65,8 @@ def wants_events_of(observed: Observed, run: Run | None, now: datetime) -> str |
     if run and run.status.ended:
         return None
     if observed.pod:
-        return observed.pod.uid if _is_without_sandbox(observed.pod, now) else None
+        stuck = _is_stuck(observed.pod, now) or _is_without_sandbox(observed.pod, now)
+        return observed.pod.uid if stuck else None
     if run and run.status is not RunStatus.PENDING:
         return None
     silent = _is_without_pod(observed, run, NOTHING_AFTER, now) or outcome(observed).reason == pod_status.DEADLINE
@@ -74,14 +75,23 @@ def wants_events_of(observed: Observed, run: Run | None, now: datetime) -> str |
 
 def _why_its_pod_waits(observed: Observed, pod: ObservedPod, now: datetime) -> Cause | None:
     waits = pod_status.waiting(pod)
-    if waits and waits.hopeless and pod.taken_at and now - pod.taken_at >= STUCK_AFTER:
-        return failure_reason.cause_of(observed)
+    if _is_stuck(pod, now):
+        # A large image may be pulled for minutes before the first failure; only Events have its time.
+        failed_at = warnings.first_failure(observed.warnings)
+        if failed_at is None or now - failed_at >= STUCK_AFTER:
+            return failure_reason.cause_of(observed)
     if _is_without_sandbox(pod, now):
         unsaid = Waiting("PodNotReadyToStartContainers", "its sandbox, network or volumes are not there")
         return failure_reason.cause_of_no_sandbox(observed, warnings.latest(observed.warnings) or unsaid)
     if waits and not pod.is_terminal and _is_nearly_over(observed, now):
         return failure_reason.cause_of_nothing(observed, waits)
     return None
+
+
+def _is_stuck(pod: ObservedPod, now: datetime) -> bool:
+    """Return whether a Pod that a node took a while ago has an image or a Secret that the node cannot get now."""
+    waits = pod_status.waiting(pod)
+    return bool(waits and waits.hopeless and pod.taken_at and now - pod.taken_at >= STUCK_AFTER)
 
 
 def _is_without_sandbox(pod: ObservedPod, now: datetime) -> bool:
