@@ -34,7 +34,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.model.run_stats import DAYS_KEPT, EndCounts, day_of, end_counts_of
 from jobs_api.notifications.slack.target import SlackTarget
-from jobs_api.store import deliveries, followers, latest_artifacts, run_counts
+from jobs_api.store import deliveries, latest_artifacts, run_counts
 from jobs_api.store.audit_rows import AuditRow, EntryRow, JobVersionRow
 from jobs_api.store.project_rows import CRONJOB_LOCK, JOB, NAME_LOCK, LockRow, ProjectsRow
 from jobs_api.sync import reconcile
@@ -268,7 +268,7 @@ class Audit:
             for other in self.runs:
                 if other.job_id != run.job_id or other.created_at >= at or other.id == run.id:
                     continue
-                if followers.is_miss(other):
+                if slots.is_miss(other):
                     continue
                 if other in admitted and other.launch_after and other.launch_after > at:
                     if other.created_at < run.created_at:
@@ -312,7 +312,7 @@ class Audit:
     def _single(self, job: Job, predecessor: Predecessor, caused: Counter[tuple[str | None, str]]) -> Iterator[str]:
         for run in self.runs:
             ended_so = run.job_id == predecessor.job_id and run.status in predecessor.on
-            if not ended_so or run.retried_as or followers.is_miss(run) or run.followers_left:
+            if not ended_so or run.retried_as or slots.is_miss(run) or run.followers_left:
                 continue
             if (run.end_time or run.updated_at) <= job.created_at:
                 continue

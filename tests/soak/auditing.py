@@ -12,12 +12,12 @@ from typing import Any
 
 from jobs_api import store
 from jobs_api.ingest.log_storing import COLLECTED_UNTIL
-from jobs_api.model import run_events
+from jobs_api.model import run_events, slots
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id
 from jobs_api.model.run import FAILURES, Run, RunStatus, TriggeredBy
 from jobs_api.notifications.slack.target import SlackTarget
-from jobs_api.store import deliveries, followers
+from jobs_api.store import deliveries
 from tests.reliability.audit import Audit
 from tests.soak.ledger import Ledger, certain_slots
 
@@ -117,7 +117,7 @@ class SoakAudit(Audit):
             self.counts["runs that took long"] += run.long_at is not None
             known = jobs.get(run.job_id)
             failed = run.status in FAILURES and run.cancel_requested_at is None and not run.waits
-            if known is None or not failed or followers.is_miss(run):
+            if known is None or not failed or slots.is_miss(run):
                 continue
             wanted = (run.attempt or 1) <= known.document.get("retries", 0)
             if bool(run.retried_as) is not (wanted and "Not retried: " not in (run.message or "")):

@@ -12,7 +12,7 @@ from jobs_api.model.document import Absent, Document, Timestamp
 from jobs_api.model.item_images import Images, JobAddress, StoredJob, SubjectNames
 from jobs_api.model.run import JobRun, Run
 from jobs_api.model.run_events import as_of, happened
-from jobs_api.model.slots import miss_id
+from jobs_api.model.slots import is_miss
 
 DETAIL_VERSION: Final = 1
 NAMELESS: Final[SubjectNames] = (None, None)
@@ -139,7 +139,7 @@ def run_news(images: Images[Run]) -> Iterator[RunNews]:
     before, after = images.before, images.after
     if after is None:
         return
-    if _is_miss(after):
+    if is_miss(after):
         if before is None:
             yield RunNews(DetailType.RUN_MISSED, after)
         return
@@ -163,7 +163,3 @@ def job_news(images: Images[StoredJob]) -> Iterator[JobNews]:
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-
-
-def _is_miss(run: Run) -> bool:
-    return run.scheduled_for is not None and run.id == miss_id(run.job_id, run.scheduled_for)

@@ -16,6 +16,7 @@ from jobs_api import schedule
 from jobs_api.ids import derived_id
 from jobs_api.model.document import rfc3339
 from jobs_api.model.periods import EVER, Firing, Period
+from jobs_api.model.run import Run
 
 # How long after its starting deadline a slot counts as missed, because the cluster's clock may be late.
 GRACE: Final = timedelta(minutes=1)
@@ -144,3 +145,8 @@ def next_check(
 def miss_id(job_id: str, slot: datetime) -> str:
     """Return the id of the run that records a missed slot."""
     return derived_id("run_", job_id, rfc3339(slot))
+
+
+def is_miss(run: Run) -> bool:
+    """Return whether a run only records a slot at which nothing ran."""
+    return run.scheduled_for is not None and run.id == miss_id(run.job_id, run.scheduled_for)

@@ -17,11 +17,10 @@ from jobs_api.model.chains import CountedEnds, Predecessor, SkippedFollower
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.run import Run, TriggeredBy
-from jobs_api.model.slots import miss_id
+from jobs_api.model.slots import is_miss
 from jobs_api.store.attributes import time_text
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.job_items import counted_ends_of, job_of
-from jobs_api.store.pages import ROWS_A_QUERY
 from jobs_api.store.project_rows import DELETED_JOB, JOB, META, DeletedJobRow, JobRow, ProjectRow, ProjectsRow
 from jobs_api.store.projects import partition_of, project_of
 from jobs_api.store.run_items import new_row, run_of
@@ -30,6 +29,8 @@ from jobs_api.store.transactions import ConditionFailed, try_write_all, write_al
 
 # The newest runs may all be misses; then none of them is a run of the command.
 MOST_READ: Final = 1_000
+# Mostly the newest run is no miss.
+FIRST_READ: Final = 20
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,6 @@ def with_followers(run: Run) -> Run:
     return run.model_copy(update={"followers_left": sorted(followers)}) if followers else run
 
 
-def is_miss(run: Run) -> bool:
-    """Return whether a run only records a slot at which nothing ran."""
-    return run.scheduled_for is not None and run.id == miss_id(run.job_id, run.scheduled_for)
-
-
 def find_follower(run: Run, follower_id: str) -> Follower | None:
     """Return a follower as it is now; None where its project or all that is known of it is gone. One BatchGetItem."""
     partition = partition_of(run.organization_id, run.project_id)
@@ -104,7 +100,7 @@ def last_run_at(organization_id: str, job_id: str, until: datetime) -> datetime 
         filter_condition=RunRow.organization_id == organization_id,
         scan_index_forward=False,
         limit=MOST_READ,
-        page_size=min(ROWS_A_QUERY, 20),
+        page_size=FIRST_READ,
     )
     for run in map(run_of, rows):
         if not is_miss(run):
