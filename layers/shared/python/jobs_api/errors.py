@@ -146,8 +146,6 @@ class NoResults(NotFound):
 class RunNotCompleted(Conflict):
     """A run's stored log, and what it says, exist only once the run has ended."""
 
-    """The request needs a run that has ended."""
-
 
 class RunInProgress(Conflict):
     """A run was to start only if no other run of its job is open, and one is open."""

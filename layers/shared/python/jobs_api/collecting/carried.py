@@ -125,7 +125,7 @@ class Carried:
         return list((self.received | self.to_send).values())
 
     def _write_carried(self, texts: list[CarriedText]) -> list[Exception]:
-        """Write texts as parts; return the errors of those that could not be written, which are carried on."""
+        """Write texts as parts; return the errors of those that could not be written, which stay here."""
         if not texts:
             return []
         runs = store.find_runs(self.organization_id, [text.run_id for text in texts])

@@ -16,10 +16,10 @@ from jobs_api.edits.plan import JobChange, Plan
 from jobs_api.errors import Conflict, Fault, InvalidRequest, StalePlan, TooManyJobs
 from jobs_api.model.audit import WrittenBy
 from jobs_api.model.job import Job
+from jobs_api.model.project import MOST_JOBS
 from jobs_api.sealing import environment, webhook
 from jobs_api.sealing import job as job_secrets
 from jobs_api.store.chain_edits import NO_EDIT, ChainEdit
-from jobs_api.store.job_counts import MOST_JOBS
 
 NAMED_IN_ERROR: Final = 5
 

@@ -12,9 +12,8 @@ from jobs_api.errors import Fault, InvalidRequest, PayloadTooLarge
 from jobs_api.model.answer_size import ANSWER_BYTES
 from jobs_api.model.document import COMPILED_LATE, Absent, Document, Timestamp
 from jobs_api.model.job_history import FieldChange
+from jobs_api.model.project import MOST_JOBS
 
-# As many as a project may have.
-MOST_LISTED_JOBS: Final = 2_000
 # An answer is kept for its Idempotency-Key in an item of at most 400 KB, compressed; not every text compresses well.
 PLAN_KEPT_BYTES: Final = 300_000
 _ENTRY: Final = re.compile(r"\Ajobs\.(\d+)")
@@ -28,7 +27,7 @@ class ApplyRequest(Document):
 
     model_config = COMPILED_LATE
 
-    jobs: Annotated[list[dict[str, Any]], Field(max_length=MOST_LISTED_JOBS)]
+    jobs: Annotated[list[dict[str, Any]], Field(max_length=MOST_JOBS)]
     prune: Annotated[bool, Field(strict=True)] = False
     plan_id: Absent[Annotated[str, Field(strict=True, min_length=1, max_length=64)]] = None
 

@@ -15,6 +15,8 @@ from jobs_api.model.periods import Period
 from jobs_api.model.resources import Resources, check_resource_name
 
 DAY = 86_400
+# A list reads all jobs, 2 MB for ordinary ones, and each sync of everything reads their versions.
+MOST_JOBS = 2_000
 MOST_NAMES = 100
 LONGEST_NAME = 255
 

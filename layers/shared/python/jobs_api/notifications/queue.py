@@ -112,7 +112,7 @@ def queue_unstored(run: Run, event: Event) -> None:
 
 def send_to_dead_letters(message: QueueMessage) -> None:
     """Send a message to the dead letters, for which there is an alarm."""
-    _client().send_message(QueueUrl=os.environ["NOTIFICATIONS_DEAD_LETTERS"], MessageBody=message.json)
+    send_text_to_dead_letters(message.json)
 
 
 def send_text_to_dead_letters(body: str) -> None:

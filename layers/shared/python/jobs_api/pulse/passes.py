@@ -51,7 +51,7 @@ def ingest_runs(
         followers: follow logs.
         carried: what came of logs with the pass's message; later it has what the next message is to carry.
     """
-    published, carried = False, carried or Carried(organization.id)
+    carried = carried or Carried(organization.id)
     try:
         ingested = _ingest(organization, clock, followers, carried)
     except ClusterError as error:

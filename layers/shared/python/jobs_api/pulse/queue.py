@@ -141,7 +141,7 @@ def run_triggered(organization_id: str) -> None:
 
 
 def run_cancelled(organization_id: str) -> None:
-    """Say that there is a run to end."""
+    """Request a pass: there is a run to end."""
     _try_to_ask(PulseMessage(organization_id, None, _now()))
 
 

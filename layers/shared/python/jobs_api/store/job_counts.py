@@ -10,13 +10,12 @@ from pynamodb.exceptions import UpdateError
 from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, ProjectNotFound, TooManyJobs
+from jobs_api.model.project import MOST_JOBS
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.project_rows import JOB, META, ProjectRow, ProjectsRow
 from jobs_api.store.projects import partition_of
 from jobs_api.store.transactions import ConditionFailed, write_all
 
-# A list reads all jobs, 2 MB for ordinary ones, and each sync of everything reads their versions.
-MOST_JOBS: Final = 2_000
 ATTEMPTS: Final = 3
 
 
@@ -55,7 +54,7 @@ def _write_counted(organization_id: str, project_id: str, fill: Callable[[Transa
         try:
             write_all(fill)
         except ConditionFailed as error:
-            # PynamoDB sends updates last, and the update of the project is the only one.
+            # PynamoDB sends updates last, in the order in which they were added: the project's is the last of all.
             if error.at != {error.writes - 1}:
                 raise
             count = _count_of(organization_id, project_id)

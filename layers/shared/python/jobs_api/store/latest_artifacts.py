@@ -1,6 +1,5 @@
 """The artifacts of the last success of each job and project: one item each, moved by the write that ends a run."""
 
-import os
 import threading
 import zlib
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from jobs_api.model.latest_files import LatestFiles, with_files
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store.project_rows import LatestArtifactsRow, ProjectsRow
 from jobs_api.store.projects import ID, partition_of
+from jobs_api.store.run_items import kept_for
 from jobs_api.store.transactions import ConditionFailed, write_all
 
 # How often other ends of the same project may be written first; each conflict means that one of them was.
@@ -46,7 +46,7 @@ def files_of(run: Run, paths: list[str]) -> StoredFiles | None:
     """Return what a success stored; None of other runs, and where it stored nothing."""
     if run.status is not RunStatus.SUCCESS or not paths:
         return None
-    return StoredFiles(run, paths, timedelta(days=int(os.environ["RUN_RETENTION_DAYS"])))
+    return StoredFiles(run, paths, kept_for())
 
 
 def latest_files(organization_id: str, project_id: str, job_id: str | None = None) -> list[LatestFiles]:

@@ -66,11 +66,8 @@ def list_organizations() -> list[Organization]:
 
 def record_outages(organization: Organization, outages: list[Outage]) -> None:
     """Record when the organization's cluster could not be reached."""
-    row = OrganizationRow(ALL, organization.id)
-    row.update(
-        actions=[OrganizationRow.outages.set([outage.model_dump(mode="json") for outage in outages])],
-        condition=OrganizationRow.partition.exists(),
-    )
+    documents = [outage.model_dump(mode="json") for outage in outages]
+    _change(organization.id, [OrganizationRow.outages.set(documents)])
 
 
 def leave_cluster(organization_id: str, now: datetime, *, closed: bool, entry: StoredEntry | None = None) -> None:

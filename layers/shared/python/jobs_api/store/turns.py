@@ -4,7 +4,6 @@ Indexes lag behind the table. So of two such runs, each of which sees no other, 
 turn from the same run before it, in the transaction that starts it, and only one can.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +18,7 @@ from jobs_api.store.project_rows import TURN, ProjectsRow, TurnRow
 from jobs_api.store.projects import partition_of
 from jobs_api.store.run_items import row_with_events
 from jobs_api.store.run_rows import RunRow
-from jobs_api.store.transactions import ConditionFailed, write_all
+from jobs_api.store.transactions import ConditionFailed, try_write_all
 
 # The position in the transaction of the write of the turn: after that of a new run.
 _TURN_AFTER_RUN: Final = 1
@@ -70,7 +69,7 @@ def admit_run(run: Run, holder: str | None, now: datetime) -> bool:
         transaction.save(_turn(run), condition=_is_held_by(holder))
         transaction.update(RunRow(run.id), actions=actions, condition=waits)
 
-    return _is_written(fill)
+    return try_write_all(fill)
 
 
 def keep_turn(run: Run) -> None:
@@ -90,11 +89,3 @@ def _turn(run: Run) -> TurnRow:
 
 def _is_held_by(holder: str | None) -> Condition:
     return TurnRow.holder.does_not_exist() if holder is None else TurnRow.holder == holder
-
-
-def _is_written(fill: Callable[[TransactWrite], None]) -> bool:
-    try:
-        write_all(fill)
-    except ConditionFailed:
-        return False
-    return True

@@ -3,7 +3,6 @@
 The last success is known. The last run is found by looking at a job's newest runs: a Query, and a GetObject for each.
 """
 
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -34,16 +33,7 @@ def last_success(project: Project, job_id: str | None, path: str, now: datetime)
 
 def last_run(project: Project, job_id: str, but: str) -> Bundle | None:
     """Return the last run of a job that stored artifacts, however it ended; `but` is the run that asks."""
-    found = _stored(project, store.RunFilter(job_id=job_id), lambda run_id: run_id != but)
-    return next(found, None)
-
-
-def _stored(
-    project: Project, wanted: store.RunFilter, counts: Callable[[str], bool] = lambda _: True
-) -> Iterator[Bundle]:
-    runs, _ = store.list_runs(
-        project.organization_id, project.id, wanted, limit=RUNS_LOOKED_AT, before=None, indexed=project.runs_indexed
-    )
-    for run in runs:
-        if run.status.ended and counts(run.id) and (found := artifacts.stored_bundle(BundleKey.of(run))):
-            yield found
+    wanted = store.RunFilter(job_id=job_id)
+    runs, _ = store.list_runs(project.organization_id, project.id, wanted, limit=RUNS_LOOKED_AT, before=None)
+    bundles = (artifacts.stored_bundle(BundleKey.of(run)) for run in runs if run.status.ended and run.id != but)
+    return next((bundle for bundle in bundles if bundle), None)
