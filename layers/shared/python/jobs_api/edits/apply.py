@@ -19,7 +19,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import MOST_JOBS
 from jobs_api.sealing import environment, webhook
 from jobs_api.sealing import job as job_secrets
-from jobs_api.store.chain_edits import NO_EDIT, ChainEdit
+from jobs_api.store.chain_edits import ChainEdit
 
 NAMED_IN_ERROR: Final = 5
 
@@ -177,19 +177,19 @@ class _Writing:
                 return self._update(self.jobs[change.job.id], change.job)
 
     def _create(self, job: Job) -> str | None:
-        wanted = job.predecessor_ids
+        chain = ChainEdit(added=job.predecessor_ids)
         job, key = job_secrets.with_sealed_secrets(None, job)
-        self.jobs[job.id] = store.create_job(job, self.by, ChainEdit(added=wanted) if wanted else NO_EDIT)
-        self._note_followed(job.id, wanted, [])
+        self.jobs[job.id] = store.create_job(job, self.by, chain)
+        self._note_followed(job.id, chain)
         return key
 
     def _update(self, before: Job, after: Job) -> str | None:
         after = after.model_copy(update={"followers": before.followers})
-        chain = self._edit(before, after)
+        chain = ChainEdit.between(before, after, self.jobs, self.edit_count)
         after, key = job_secrets.with_sealed_secrets(before, after)
         store.update_job(before, after, self.by, chain=chain)
         self.jobs[after.id] = after
-        self._note_followed(after.id, chain.added, chain.removed)
+        self._note_followed(after.id, chain)
         self.edit_count += bool(chain.added)
         return key
 
@@ -197,21 +197,11 @@ class _Writing:
         store.delete_job(job, self.by.at, remains=job.removed(self.project, self.by.at), by=self.by)
         del self.jobs[job.id]
 
-    def _edit(self, before: Job, after: Job) -> ChainEdit:
-        old, new = before.predecessor_ids, after.predecessor_ids
-        if set(old) == set(new):
-            return NO_EDIT
-        return ChainEdit(
-            added=[one for one in new if one not in old],
-            removed=[one for one in old if one not in new and one in self.jobs],
-            edit_count=self.edit_count if before.followers else None,
-        )
-
-    def _note_followed(self, follower: str, added: Iterable[str], removed: Iterable[str]) -> None:
+    def _note_followed(self, follower: str, chain: ChainEdit) -> None:
         """Note what the write did to the rows of the predecessors: their later writes require it."""
-        for one in added:
+        for one in chain.added:
             self._set_followers(one, self.jobs[one].followers | {follower})
-        for one in removed:
+        for one in chain.removed:
             self._set_followers(one, self.jobs[one].followers - {follower})
 
     def _set_followers(self, job_id: str, followers: frozenset[str]) -> None:

@@ -39,16 +39,12 @@ def of_change(before: Job, after: Job, project: Project) -> ChainEdit:
     Raises:
         InvalidRequest: one of them is the job itself, no job of the project, or runs after the job over others.
     """
-    old, new = before.predecessor_ids, after.predecessor_ids
-    if set(old) == set(new):
+    wanted = after.predecessor_ids
+    if set(before.predecessor_ids) == set(wanted):
         return NO_EDIT
     jobs = {job.id: job for job in list_jobs(before.organization_id, before.project_id)[1]} | {after.id: after}
-    _refuse([*_unknown(after, new, jobs), *_cycles(after, new, jobs)])
-    return ChainEdit(
-        added=[one for one in new if one not in old],
-        removed=[one for one in old if one not in new and one in jobs],
-        edit_count=project.chain_edits if before.followers else None,
-    )
+    _refuse([*_unknown(after, wanted, jobs), *_cycles(after, wanted, jobs)])
+    return ChainEdit.between(before, after, jobs, project.chain_edits)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ counts the changes of `run_after`, and the change of a job that has followers re
 were read. A job without followers is part of no cycle; its change requires that it has none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from pynamodb.expressions.condition import Condition
@@ -29,6 +29,23 @@ class ChainEdit:
     added: Sequence[str] = ()
     removed: Sequence[str] = ()
     edit_count: int | None = None
+
+    @classmethod
+    def between(cls, before: Job, after: Job, jobs: Container[str], edit_count: int) -> "ChainEdit":
+        """Return the change of a job's predecessors.
+
+        Args:
+            before: the job as it is stored.
+            after: as it is to be.
+            jobs: the ids of the project's jobs; one that was deleted has no followers any more.
+            edit_count: the project's count, from before its jobs were read.
+        """
+        old, new = before.predecessor_ids, after.predecessor_ids
+        return cls(
+            added=[one for one in new if one not in old],
+            removed=[one for one in old if one not in new and one in jobs],
+            edit_count=edit_count if before.followers else None,
+        )
 
     @property
     def own_condition(self) -> Condition:
