@@ -55,10 +55,7 @@ def use(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command; ends the process with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        # A job's name in another script must not make a command fail on a terminal without UTF-8.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    _set_encodings()
     try:
         sys.exit(app(args=arguments, prog_name="jobs-api"))
     except CommandFailed as error:
@@ -68,6 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # The program that reads the pipe has closed it; Python must not try to write the rest when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _set_encodings() -> None:
+    """Let no text make a command fail, whatever the locale is, and let files and pipes have UTF-8.
+
+    On Windows they would get the old code page of the language, in which the file of an import loses letters.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if not hasattr(stream, "reconfigure"):
+            continue
+        chosen = stream.isatty() or "PYTHONIOENCODING" in os.environ
+        stream.reconfigure(errors="replace", encoding=stream.encoding if chosen else "utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ Answer = dict[str, Any]
 
 def is_permanent(error: Exception) -> bool:
     """Return whether the next attempt would fail as well."""
-    return "CERTIFICATE_VERIFY_FAILED" in str(error) or type(error).__name__ == "UnsupportedProtocol"
+    # The second is the answer of a server that does not speak TLS.
+    permanent = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
+    return any(one in str(error) for one in permanent) or type(error).__name__ == "UnsupportedProtocol"
 
 
 def may_be_asked_again(request: "httpx.Request", response: "httpx.Response") -> bool:

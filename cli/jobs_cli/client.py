@@ -115,13 +115,17 @@ class Api:
         key: str | None = None,
         patience: float | None = None,
     ) -> Answer:
-        request = self._http.build_request(
-            method,
-            "/" + "/".join(quote(part, safe="") for part in path),
-            params={name: _as_text(value) for name, value in (query or {}).items() if value is not None},
-            json=body,
-            headers={"Idempotency-Key": key} if key else None,
-        )
+        try:
+            request = self._http.build_request(
+                method,
+                "/" + "/".join(quote(part, safe="") for part in path),
+                params={name: _as_text(value) for name, value in (query or {}).items() if value is not None},
+                json=body,
+                headers={"Idempotency-Key": key} if key else None,
+            )
+        except UnicodeEncodeError as error:
+            # The text itself may be a secret.
+            raise CommandFailed("An argument, or a variable of the environment that is sent, is not UTF-8") from error
         return self._read(self._send(request, self._patience if patience is None else patience), path)
 
     def _send(self, request: "httpx.Request", patience: float) -> "httpx.Response":
@@ -163,7 +167,7 @@ class Api:
             raise Unreachable(f"{self.configuration.url} gets too many requests at the moment; try again later")
         if response is not None and error_of(response):
             return response
-        raise Unreachable(f"{self.configuration.url} cannot be reached: {reason}. Is JOBS_API_URL right?")
+        raise Unreachable(f"{self.configuration.url} cannot be reached: {reason}. {_question()}")
 
     def _read(self, response: "httpx.Response", path: tuple[str, ...]) -> Answer:
         if response.is_success:
@@ -197,6 +201,14 @@ def _authorities(url: str) -> "ssl.SSLContext | bool":
 
     in_clear = url.startswith("http://") and not getproxies()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if in_clear else True
+
+
+def _question() -> str:
+    """Return what a person may look at if there is no answer."""
+    from urllib.request import getproxies  # noqa: PLC0415
+
+    proxies = ", ".join(f"{name.upper()}_PROXY" for name in sorted(getproxies()) if name != "no")
+    return f"Are JOBS_API_URL and {proxies} right?" if proxies else "Is JOBS_API_URL right?"
 
 
 def _as_text(value: Any) -> str:

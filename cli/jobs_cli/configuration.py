@@ -24,13 +24,19 @@ class Configuration:
 
 
 def configuration_file() -> Path:
-    """Return where `jobs-api login` stores its answers, under the user's own configuration folder."""
-    if os.environ.get("XDG_CONFIG_HOME"):
-        folder = Path(os.environ["XDG_CONFIG_HOME"])
+    """Return where `jobs-api login` stores its answers, under the user's own configuration folder.
+
+    Raises:
+        CommandFailed: the user has none.
+    """
+    chosen = os.environ.get("XDG_CONFIG_HOME", "")
+    # The specification of this variable says so; and a token must not lie in whatever the current folder is.
+    if Path(chosen).is_absolute():
+        folder = Path(chosen)
     elif sys.platform == "win32":
-        folder = Path(os.environ.get("APPDATA") or Path.home() / "AppData/Roaming")
+        folder = Path(os.environ.get("APPDATA") or _home() / "AppData/Roaming")
     else:
-        folder = Path.home() / ".config"
+        folder = _home() / ".config"
     return folder / "jobs-api" / "login.json"
 
 
@@ -42,7 +48,7 @@ def load() -> Configuration:
     Raises:
         CommandFailed: no address or no token is known, or one of them cannot be used.
     """
-    stored = _stored()
+    stored = _stored_if_needed()
     url = os.environ.get("JOBS_API_URL") or stored.get("url")
     if not url:
         raise CommandFailed("Which server? Run `jobs-api login`, or set JOBS_API_URL and JOBS_API_TOKEN")
@@ -59,25 +65,40 @@ def load() -> Configuration:
 
 
 def store(configuration: Configuration) -> Path:
-    """Store the answers of `jobs-api login` in a file that only this user can read; returns the file."""
-    file = configuration_file()
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Store the answers of `jobs-api login` in a file that only this user can read; returns the file.
+
+    Raises:
+        CommandFailed: it cannot be written.
+    """
     content = {"url": configuration.url, "token": configuration.token, "project": configuration.project}
+    file = configuration_file()
     unfinished = file.with_name(f"{file.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    # The file is private from its first byte on. The rename replaces an older file, which may not have been.
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump({name: value for name, value in content.items() if value}, stream)
-    unfinished.replace(file)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished.unlink(missing_ok=True)
+        # The file is private from its first byte on. The rename replaces an older file, which may not have been.
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump({name: value for name, value in content.items() if value}, stream)
+        unfinished.replace(file)
+    except OSError as error:
+        hint = "JOBS_API_URL and JOBS_API_TOKEN work without it"
+        raise CommandFailed(f"{file} cannot be written ({error}); {hint}") from error
     return file
 
 
 def forget() -> bool:
-    """Remove what `jobs-api login` stored; returns whether there was something."""
+    """Remove what `jobs-api login` stored; returns whether there was something.
+
+    Raises:
+        CommandFailed: it cannot be removed.
+    """
     file = configuration_file()
     known = file.exists()
-    file.unlink(missing_ok=True)
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be removed: {error}") from error
     return known
 
 
@@ -118,6 +139,26 @@ def sends_in_clear(url: str) -> bool:
     """Return whether a token sent there can be read on the way."""
     parts = urlsplit(url)
     return parts.scheme == "http" and parts.hostname not in LOOPBACK
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise CommandFailed("This user has no home folder: set JOBS_API_URL and JOBS_API_TOKEN, or HOME") from error
+
+
+def _stored_if_needed() -> dict[str, str]:
+    """Return what is stored; if the variables are enough, a file that cannot be read is as good as none.
+
+    In a container, HOME is often another user's folder, or there is none.
+    """
+    try:
+        return _stored()
+    except CommandFailed:
+        if os.environ.get("JOBS_API_URL") and os.environ.get("JOBS_API_TOKEN"):
+            return {}
+        raise
 
 
 def _stored() -> dict[str, str]:

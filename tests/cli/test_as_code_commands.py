@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jobs_cli.client import Api
 from rich.status import Status
 
 from tests.cli.conftest import NO_ROUTE, Jobs, Server
@@ -290,3 +291,52 @@ def test_an_import_is_a_file_without_secrets_ids_and_defaults(server: Server, jo
         {"name": "b", "command": "dbt run", "run_after": [{"job": "a"}]},
     ]  # fmt: skip
     assert jobs("import", "--json").json == {"projects": {"jaffle": {"jobs": sent}}}
+
+
+LONG = "x" * 500
+SMALL: Any = {"limits": {"cpu": "1", "memory": "1Gi"}}
+LARGE: Any = {"limits": {"cpu": "2", "memory": "1Gi"}}
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after", "shown"),
+    [
+        ("environment", {"A": "1", "B": "same"}, {"B": "same"}, ["environment.A  1 -> none"]),
+        ("environment", {}, {"A": "x", "BC": ""}, ["environment.A   none -> x", 'environment.BC  none -> ""']),
+        ("environment", {"P": "***"}, {"P": "***"}, ['environment  {"P": "***"} (a secret changes)']),
+        ("resources", SMALL, LARGE, ["resources.limits.cpu  1 -> 2"]),
+        ("webhook_events", ["success"], ["success", "late"], ["webhook_events  success -> success, late"]),
+        ("run_after", [{"job": "a"}], [], ["run_after  a -> none"]),
+        ("description", "a\nb", "a\\nb", [r"description  a\nb -> a\nb"]),
+        ("description", f"{LONG}1", f"{LONG}2", [f"description  ...{LONG[:199]}1 -> ...{LONG[:199]}2"]),
+        ("description", LONG, f"y{LONG}", [f"description  {LONG[:200]}... -> y{LONG[:199]}..."]),
+        ("description", None, "x", ["description  none -> x"]),
+        ("enabled", True, False, ["enabled  true -> false"]),
+    ],
+)
+def test_a_plan_shows_where_values_differ(
+    server: Server, jobs: Jobs, field: str, before: Any, after: Any, shown: list[str]
+) -> None:
+    both = {name: value for name, value in (("before", before), ("after", after)) if value is not None}
+    server.on(f"POST {APPLY}?dry_run", plan("p1", {**B, "fields": {field: both}}))
+
+    lines = jobs("plan").out.splitlines()
+
+    assert lines[2:-2] == [f"      {line}" for line in shown]
+
+
+def test_an_interrupted_apply_says_what_is_written(server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.on(f"POST {APPLY}?dry_run", plan("p1", A, B))
+    server.on(f"POST {APPLY}", plan("p2", done(A), B, remaining=1))
+    send = Api._send
+
+    def interrupted(*sent: Any) -> Any:
+        if f"POST {APPLY}" in server.calls():
+            raise KeyboardInterrupt
+        return send(*sent)
+
+    monkeypatch.setattr(Api, "_send", interrupted)
+    ended = jobs("apply", "--yes")
+
+    assert ended.code == 130
+    assert "1 of 2 changes of jaffle are known to be written" in ended.err

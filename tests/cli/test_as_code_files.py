@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,3 +222,31 @@ def test_json_is_read_as_it_is(value: Any) -> None:
 
 def test_the_header_of_an_import_is_a_comment() -> None:
     assert yaml.safe_load(importing.HEADER) is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["jobs.yml", "-"])
+def test_a_file_may_have_the_encodings_of_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, name: str
+) -> None:
+    file = tmp_path / "jobs.yml"
+    file.write_bytes("project: jaffle\r\njobs:\r\n- {name: Łódź, command: dbt run}\r\n".encode(encoding))
+    with file.open(encoding="cp1252") as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+
+        (project,) = jobs_file.load(name if name == "-" else str(file))
+
+    assert project.jobs == [{"name": "Łódź", "command": "dbt run"}]
+
+
+@pytest.mark.parametrize("name", ["jobs.yml", "-"])
+def test_a_file_in_another_encoding_is_refused_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    file = tmp_path / "jobs.yml"
+    file.write_bytes("project: jaffle\njobs:\n- {name: café}\n".encode("latin-1"))
+    with file.open(errors="surrogateescape") as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+
+        with pytest.raises(CommandFailed, match=":3: this is not UTF-8"):
+            jobs_file.load(name if name == "-" else str(file))

@@ -2,6 +2,8 @@
 
 import json
 import stat
+import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -228,3 +230,94 @@ def test_all_jobs_of_a_project_are_asked_for_at_once(server: Server, jobs: Jobs)
 
     assert [job["name"] for job in jobs("list", "--json").json["jobs"]] == ["Nightly Refresh", "weekly"]
     assert [asked.query for asked in server.asked[1:]] == [{"limit": "10000"}, {"limit": "10000", "cursor": "more"}]
+
+
+@pytest.mark.parametrize("home", ["missing", "a file", "of another user"])
+def test_a_configuration_folder_that_cannot_be_used_ends_login_without_a_traceback(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str
+) -> None:
+    server.on("GET /me", {"role": "admin", "organization_id": "org-acme"})
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    if home == "missing":
+        monkeypatch.delenv("XDG_CONFIG_HOME")
+        monkeypatch.setattr(Path, "home", classmethod(_no_home))
+    elif home == "a file":
+        (tmp_path / "jobs-api").touch()
+    else:
+        monkeypatch.setattr(Path, "mkdir", _refused)
+        monkeypatch.setattr(Path, "read_text", _refused)
+    (tmp_path / "token").write_bytes(b"\xef\xbb\xbf" + TOKEN.encode() + b"\r\n")
+
+    with (tmp_path / "token").open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        ended = jobs("login")
+
+    assert ended.code == 1
+    assert "JOBS_API_URL and JOBS_API_TOKEN" in ended.err
+    assert TOKEN not in ended.out + ended.err
+    assert jobs("list").code == 0, "both variables are set"
+    monkeypatch.delenv("JOBS_API_TOKEN")
+    assert jobs("list").code == 1
+
+
+def _no_home(*_: object) -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+def _refused(*_: object, **__: object) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_relative_configuration_folder_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The token would lie in the current folder, which may be a checkout."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", ".")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert configuration.configuration_file() == tmp_path / ".config/jobs-api/login.json"
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("content", [TOKEN.encode(), b"jat_\xff"])
+def test_a_login_never_takes_the_token_for_the_address(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "token").write_bytes(content)
+    with (tmp_path / "token").open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        if b"\xff" in content:
+            assert "A token is one word" in jobs("login").err
+            return
+        monkeypatch.delenv("JOBS_API_URL")
+        ended = jobs("login")
+
+    assert ended.code == 1
+    assert "--url" in ended.err
+    assert TOKEN not in ended.out + ended.err
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "run_\udce9"),
+        ("preview", "0 2 * * \udce9"),
+        ("create", "caf\udce9", "--command", "dbt run"),
+        ("create", "x", "--command", "dbt run", "--env", "A=\udce9"),
+    ],
+)
+def test_an_argument_that_is_not_utf_8_is_an_error_without_a_traceback(jobs: Jobs, arguments: tuple[str, ...]) -> None:
+    ended = jobs(*arguments)
+
+    assert ended.code == 1
+    assert ended.err == "jobs: An argument, or a variable of the environment that is sent, is not UTF-8\n"
+
+
+def test_a_pipe_gets_utf_8_in_every_locale(server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.on("GET /me", {"role": "admin", "organization_id": "Łódź"})
+    content = BytesIO()
+    monkeypatch.setattr("sys.stdout", TextIOWrapper(content, encoding="cp1252"))
+
+    jobs("whoami", "--json")
+    sys.stdout.flush()
+
+    assert "Łódź" in content.getvalue().decode()

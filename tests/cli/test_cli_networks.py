@@ -37,6 +37,30 @@ def test_no_proxy_is_used_for_an_address_that_is_excepted(
     assert jobs("whoami", "--json").json == ME
 
 
+@pytest.mark.usefixtures("server")
+def test_an_unreachable_proxy_is_named_where_there_is_no_answer(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    assert "Are JOBS_API_URL and HTTP_PROXY right?" in jobs("whoami").err
+    assert slept
+
+
+def test_a_server_that_does_not_speak_tls_is_asked_once(
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    monkeypatch.setenv("JOBS_API_URL", server.url.replace("http:", "https:"))
+
+    ended = jobs("whoami")
+
+    assert ended.code == 69
+    assert "WRONG_VERSION_NUMBER" in ended.err
+    assert not slept
+
+
 @pytest.fixture
 def private(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Return an https server, and the file of the authority that signed its certificate."""

@@ -10,7 +10,7 @@ from jobs_cli import names
 from jobs_cli.answers import Answer
 from jobs_cli.as_code.jobs_file import ListedProject
 from jobs_cli.client import Api
-from jobs_cli.errors import CommandFailed, Refused, Unreachable
+from jobs_cli.errors import INTERRUPTED, CommandFailed, Refused, Unreachable
 
 STALE: Final = "stale_plan"
 # The API's message while the first request with a key runs, and for half a minute after that died.
@@ -123,6 +123,9 @@ def _apply(api: Api, plan: ProjectPlan, told: Callable[[str, int, int], None]) -
             answer = api.post("projects", plan.project_id, "apply", body=plan.body(plan_id=plan_id))
         except Unreachable as error:
             raise Unreachable(f"{error}\n{_so_far(plan, total)}") from error
+        except KeyboardInterrupt:
+            said = "Interrupted; the server may still write what it was asked"
+            raise CommandFailed(f"{said}\n{_so_far(plan, total)}", INTERRUPTED) from None
         except Refused as refused:
             compared += 1
             rest = _rest_of(api, plan, refused) if compared <= MOST_COMPARED else None

@@ -14,13 +14,12 @@ A file for one project may have `project: jaffle` and `jobs` at its top instead 
 
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Final
 
+from jobs_cli import input_text
 from jobs_cli.as_code import yaml_file
 from jobs_cli.as_code.yaml_file import Place, YamlFile
 from jobs_cli.errors import CommandFailed, FieldFault
@@ -68,13 +67,13 @@ def load(name: str = FILE) -> list[ListedProject]:
         CommandFailed: there is none, it is no YAML, or not what this page says; with every line that is wrong.
     """
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
+        text = input_text.text_of(name)
+    except CommandFailed as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
         hint = f"write one, or begin with what there is: jobs-api import > {FILE}"
         raise CommandFailed(f"There is no {name}; {hint}") from error
-    except (OSError, ValueError) as error:
-        raise CommandFailed(f"{name} cannot be read: {error}") from error
-    return parse(text, "standard input" if name == "-" else name)
+    return parse(text, input_text.name_of(name))
 
 
 def parse(text: str, name: str) -> list[ListedProject]:

@@ -58,31 +58,56 @@ def _jobs(count: int) -> str:
 def _lines_of(change: dict[str, Any]) -> Iterator[str]:
     sign, colour = SIGNS.get(change["action"], ("?", ""))
     yield "  " + output.coloured(f"{sign} {output.printable(change['name'])}", colour)
-    fields = change.get("fields", {})
+    is_new = change["action"] == "create"
+    fields = {
+        name: values
+        for field, both in change.get("fields", {}).items()
+        for name, values in _parts(field, both)
+        if not (is_new and name == "name")
+    }
     width = max(map(len, fields), default=0)
-    for name, values in fields.items():
-        if change["action"] == "create" and name == "name":
-            continue
-        before, after = (_value_in_words(name, values.get(key)) for key in ("before", "after"))
-        text = after if change["action"] == "create" else _changed(before, after)
-        yield f"      {name:<{width}}  {text}"
+    for name, (before, after) in fields.items():
+        yield f"      {name:<{width}}  {_shortened(_in_words(after)) if is_new else _changed(before, after)}"
     yield from _slots(change.get("slots", {}))
 
 
-def _changed(before: str, after: str) -> str:
+def _parts(field: str, both: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Yield what changes in a field, before and after: of an environment each variable that does."""
+    before, after = both.get("before"), both.get("after")
+    both_are = [isinstance(value, dict) or value is None for value in (before, after)]
+    if before == after or not all(both_are):
+        yield field, (before, after)
+        return
+    old, new = before or {}, after or {}
+    for key in {**old, **new}:
+        if old.get(key) != new.get(key):
+            yield from _parts(f"{field}.{output.printable(key)}", {"before": old.get(key), "after": new.get(key)})
+
+
+def _changed(before: Any, after: Any) -> str:
+    old, new = _in_words(before), _in_words(after)
     if before == after:
-        return f"{after} (a secret changes)"
-    return f"{before or 'none'} -> {after or 'none'}"
+        return f"{_shortened(new)} (a secret changes)"
+    pairs = enumerate(zip(old, new))  # noqa: B905 - one is often longer
+    start = next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
+    return f"{_shortened(old, start)} -> {_shortened(new, start)}"
 
 
-def _value_in_words(name: str, value: Any) -> str:
+def _in_words(value: Any) -> str:
     if value is None:
-        return ""
-    if name == "run_after" and isinstance(value, list):
-        return ", ".join(_predecessor(one) for one in value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    shown = output.printable(text)
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(_predecessor(one) if isinstance(one, dict) else str(one) for one in value) or "none"
+    return output.printable(value if value and isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _shortened(text: str, start: int = 0) -> str:
+    """Return a text, of a long one the part in which `start` is: where two texts begin to differ."""
+    if len(text) <= LONGEST:
+        return text
+    begin = max(0, min(start - LONGEST // 4, len(text) - LONGEST))
+    end = begin + LONGEST
+    return ("..." if begin else "") + text[begin:end] + ("..." if end < len(text) else "")
 
 
 def _predecessor(predecessor: dict[str, Any]) -> str:

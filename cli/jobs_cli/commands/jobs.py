@@ -1,14 +1,12 @@
 """Jobs: list, show, create, change, pause, and what their schedules did."""
 
 import json
-import sys
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from jobs_cli import names, output
+from jobs_cli import input_text, names, output
 from jobs_cli.answers import Answer
 from jobs_cli.commands.options import (
     JobName,
@@ -208,10 +206,9 @@ def _state(job: Answer) -> str:
 
 def _object_in(file: str) -> dict[str, Any]:
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        content = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise CommandFailed(f"{file}: {error}") from error
+        content = json.loads(input_text.text_of(file))
+    except ValueError as error:
+        raise CommandFailed(f"{input_text.name_of(file)} is no JSON: {error}") from error
     if not isinstance(content, dict):
         raise CommandFailed(f"{file} must hold a JSON object, the fields of a job")
     return content

@@ -10,7 +10,7 @@ from jobs_cli import configuration, output
 from jobs_cli.client import Api
 from jobs_cli.commands.options import Json, connected
 from jobs_cli.configuration import Configuration
-from jobs_cli.errors import NotOffered, ProjectsNotListed
+from jobs_cli.errors import CommandFailed, NotOffered, ProjectsNotListed
 from jobs_cli.names import all_projects, named
 
 app = typer.Typer()
@@ -19,14 +19,14 @@ app = typer.Typer()
 @app.command(epilog="Example: jobs-api login --url https://jobs.example.com < token.txt")
 def login(
     url: Annotated[
-        str, typer.Option(envvar="JOBS_API_URL", prompt="Address", help="The server's address, without /api/v1")
-    ],
+        str | None, typer.Option(envvar="JOBS_API_URL", help="The server's address, without /api/v1")
+    ] = None,
     project: Annotated[
         str | None, typer.Option("--project", "-p", help="The project where a command names none")
     ] = None,
 ) -> None:
     """Store the address and your token, which is read from standard input, for later commands."""
-    address = configuration.checked_url(url)
+    address = configuration.checked_url(url or _read_address())
     if configuration.sends_in_clear(address):
         output.note(f"jobs: warning: {address} is not https; everybody on the way can read your token")
     answers = Configuration(address, configuration.checked_token(_read_token()), project)
@@ -54,10 +54,18 @@ def whoami(as_json: Json = False) -> None:
         output.show_fields({"server": api.configuration.url, **me})
 
 
+def _read_address() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Address", err=True))
+    # Standard input has the token.
+    raise CommandFailed("Which server? Give its address with --url, or set JOBS_API_URL")
+
+
 def _read_token() -> str:
     if sys.stdin.isatty():
         return str(typer.prompt("Token", hide_input=True, err=True))
-    return sys.stdin.readline()
+    # Windows PowerShell begins what it sends through a pipe with a byte order mark. No token has other characters.
+    return sys.stdin.buffer.readline().decode("utf-8-sig", errors="replace")
 
 
 def _name_of(api: Api, project: str) -> str:
