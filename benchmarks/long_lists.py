@@ -40,8 +40,8 @@ def main() -> None:
         figures, notes = [], []
         with crowded(row_of_run(run_of(crowd, number, RunStatus.SUCCESS)) for number in range(ROWS)):
             for filters in FILTERS:
-                said = filters | ({"job_id": crowd.job_id} if filters.get("job_id") == "the job's" else {})
-                asked = _followed(lambda query: crowd.person.call("GET", crowd.runs(), query=query), said)
+                parameters = filters | ({"job_id": crowd.job_id} if filters.get("job_id") == "the job's" else {})
+                asked = _followed(lambda query: crowd.person.call("GET", crowd.runs(), query=query), parameters)
                 name = ", ".join(f"{key}={value}" for key, value in filters.items()) or "no filter, limit=1"
                 figures.append(Figure(name, max(asked), "calls", budget=5))
                 notes.append(f"{name}: {len(asked):,} requests, {sum(asked):,} Queries")

@@ -179,8 +179,8 @@ def create_project(
     deploy: Annotated[bool, typer.Option(help="Deploy it at once")] = False,  # noqa: FBT002 - an option has a default
 ) -> None:
     """Make a project. `project list` shows the names of further settings, such as --set working_directory=/app."""
-    said = {"name": name, "project_type": project_type, "image": image, "deployed": deploy, **_parsed(settings)}
-    _show(_operations().create_project(organization_id, said))
+    fields = {"name": name, "project_type": project_type, "image": image, "deployed": deploy, **_parsed(settings)}
+    _show(_operations().create_project(organization_id, fields))
 
 
 @project.command("list")
@@ -228,8 +228,8 @@ def pause(
 
     A second call moves the end of the pause; without a reason, the first one stays.
     """
-    said = {"paused_until": until, **({"pause_reason": reason} if reason else {})}
-    _show(_operations().change_project(organization_id, project_id, said))
+    fields = {"paused_until": until, **({"pause_reason": reason} if reason else {})}
+    _show(_operations().change_project(organization_id, project_id, fields))
 
 
 @project.command("resume")

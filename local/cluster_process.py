@@ -109,8 +109,8 @@ class ClusterProcess:
         if not line:
             self._ends = True
             raise OSError(f"the embedded cluster has not started: its process ended with {self._process.wait()}")
-        said: dict[str, Any] = json.loads(line)
-        return said
+        message: dict[str, Any] = json.loads(line)
+        return message
 
     def _watch(self) -> None:
         status = self._process.wait()

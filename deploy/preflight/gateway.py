@@ -16,8 +16,8 @@ def logs_role(plan: Plan, aws: Aws) -> Findings:
         happens = f"API Gateway writes the logs of all APIs in {plan.region} as {name}, which this stack would replace"
         yield Finding(Verdict.RISK, "ManageApiGatewayAccount", happens, "false")
     if not manages and not exists:
-        said = f"it names {name}, which no longer exists" if role else f"no API in {plan.region} may write logs"
-        happens = f"{said}, so API Gateway refuses the stage with its access log"
+        reason = f"it names {name}, which no longer exists" if role else f"no API in {plan.region} may write logs"
+        happens = f"{reason}, so API Gateway refuses the stage with its access log"
         yield Finding(Verdict.FAILS, "ManageApiGatewayAccount", happens, "true")
 
 

@@ -73,8 +73,8 @@ class TokenIssuer:
 
     def signed(self, header: Object, claims: Object) -> str:
         """Return a JSON Web Token, signed with RS256 whatever its header says."""
-        said = ".".join(_base64(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
-        return f"{said}.{_base64(self._key.sign(said.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        signed = ".".join(_base64(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
+        return f"{signed}.{_base64(self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
     def keys(self) -> Object:
         """Return the public key as a set of JSON Web Keys."""

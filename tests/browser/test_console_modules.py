@@ -43,15 +43,15 @@ def test_schedules_with_the_same_description_fire_at_the_same_times() -> None:
     words = in_node("schedule.js", "given.map(module.inWords)", valid)
 
     alike = defaultdict(list)
-    for schedule, said in zip(valid, words, strict=True):
-        alike[said].append(schedule)
+    for schedule, phrase in zip(valid, words, strict=True):
+        alike[phrase].append(schedule)
     told_apart = {
-        said: same
-        for said, same in alike.items()
+        phrase: same
+        for phrase, same in alike.items()
         if len({tuple(islice(fire_times(one, "UTC", NOW), 12)) for one in same}) > 1
     }
     assert told_apart == {}
-    assert sum(said != schedule for said, schedule in zip(words, valid, strict=True)) > len(valid) / 4
+    assert sum(phrase != schedule for phrase, schedule in zip(words, valid, strict=True)) > len(valid) / 4
 
 
 def _is_valid(schedule: str) -> bool:

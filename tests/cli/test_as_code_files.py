@@ -100,7 +100,7 @@ def test_variables_that_are_not_set_are_named_all_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         ("projects:\n\tjaffle: {}\n", 2, "a tab indents this line"),
         ("project: p\njobs:\n- name: a\n  command: x\n  name: b\n", 5, "'name' stands here twice, first in line 3"),
@@ -129,11 +129,11 @@ def test_variables_that_are_not_set_are_named_all_at_once() -> None:
         pytest.param("a: " + "{a: " * 200_000, 1, "more than 50 lists", id="deep mappings"),
     ],
 )
-def test_a_fault_is_reported_with_its_line(text: str, line: int, said: str) -> None:
+def test_a_fault_is_reported_with_its_line(text: str, line: int, message: str) -> None:
     told = refused(text)
 
     assert told.startswith(f"jobs.yml:{line}: "), told
-    assert said in told
+    assert message in told
 
 
 def test_a_fault_in_an_anchor_or_a_merge_is_reported_at_its_own_line() -> None:

@@ -66,8 +66,8 @@ def test_create_sends_the_options_as_fields(server: Server, jobs: Jobs, monkeypa
 
 def test_a_refusal_names_each_field_once(server: Server, jobs: Jobs) -> None:
     faults = [{"field": "schedule", "message": "'61' is too high"}, {"field": "foo", "message": "is not a field"}]
-    said = "2 fields break a rule: schedule: '61' is too high; foo: is not a field"
-    server.on("PUT /projects/proj_1/jobs/job_1", {"message": said, "code": "invalid_request", "errors": faults}, 422)
+    message = "2 fields break a rule: schedule: '61' is too high; foo: is not a field"
+    server.on("PUT /projects/proj_1/jobs/job_1", {"message": message, "code": "invalid_request", "errors": faults}, 422)
 
     ended = jobs("update", "nightly-refresh", "--set", "schedule=61 * * * *", "--set", "foo=1")
 
@@ -165,9 +165,11 @@ def test_login_checks_the_token_and_stores_it_for_this_user_alone(
     assert "No token is known for http://127.0.0.1:1" in jobs("list").err
 
 
-@pytest.mark.parametrize(("project", "code", "said"), [("proj_1", 0, ""), ("Jaffle", 0, ""), ("jafle", 1, "'jaffle'?")])
+@pytest.mark.parametrize(
+    ("project", "code", "message"), [("proj_1", 0, ""), ("Jaffle", 0, ""), ("jafle", 1, "'jaffle'?")]
+)
 def test_login_stores_the_name_of_a_project_that_there_is(
-    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, project: str, code: int, said: str
+    server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, project: str, code: int, message: str
 ) -> None:
     server.on("GET /me", {"role": "admin", "organization_id": "org-acme"})
     (tmp_path / "token").write_text(f"{TOKEN}\n")
@@ -177,7 +179,7 @@ def test_login_stores_the_name_of_a_project_that_there_is(
         ended = jobs("login", "--project", project)
 
     assert ended.code == code
-    assert said in ended.err
+    assert message in ended.err
     assert configuration.configuration_file().exists() == (code == 0)
     if code == 0:
         assert json.loads(configuration.configuration_file().read_text())["project"] == "jaffle"

@@ -231,7 +231,7 @@ def test_a_job_is_named_after_its_slot_and_owned_by_its_cronjob() -> None:
 
 
 @pytest.mark.parametrize(
-    ("zone", "said"),
+    ("zone", "written"),
     [
         (None, "2026-04-28T10:00:00Z"),
         ("Etc/UTC", "2026-04-28T10:00:00Z"),
@@ -239,10 +239,10 @@ def test_a_job_is_named_after_its_slot_and_owned_by_its_cronjob() -> None:
         ("Asia/Kolkata", "2026-04-28T15:30:00+05:30"),
     ],
 )
-def test_the_annotation_has_the_slot_in_the_time_zone_of_the_schedule(zone: str | None, said: str) -> None:
+def test_the_annotation_has_the_slot_in_the_time_zone_of_the_schedule(zone: str | None, written: str) -> None:
     spec: Object = {"timeZone": zone} if zone else {}
     made = job_for(cronjob(**spec), HOUR)
-    assert made["metadata"]["annotations"] == {"note": "y", "batch.kubernetes.io/cronjob-scheduled-timestamp": said}
+    assert made["metadata"]["annotations"] == {"note": "y", "batch.kubernetes.io/cronjob-scheduled-timestamp": written}
 
 
 def test_slots_are_in_the_schedules_zone() -> None:

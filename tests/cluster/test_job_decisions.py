@@ -389,8 +389,8 @@ def test_a_running_pod_is_ready() -> None:
 def test_a_failed_job_names_the_rule_that_failed_it() -> None:
     spec: Object = {"podFailurePolicy": policy(DISRUPTED, on_codes("FailJob", "In", 3))}
     decision = decide(job(STARTED, **spec), (pod("a", "Failed", 3),), LATER)
-    said = "Container main for pod org-acme/a failed with exit code 3 matching FailJob rule at index 1"
-    assert decision.status["conditions"][-1]["message"] == said
+    message = "Container main for pod org-acme/a failed with exit code 3 matching FailJob rule at index 1"
+    assert decision.status["conditions"][-1]["message"] == message
 
 
 def test_hundreds_of_failures_do_not_overflow_the_delay() -> None:

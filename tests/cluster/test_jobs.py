@@ -195,6 +195,6 @@ def test_events_say_what_happened(run: Any, core: client.CoreV1Api, namespace: s
 
 def test_kubectl_describes_a_job(run: Any, kubectl: Any) -> None:
     run(shell("exit 3"))
-    said: str = kubectl("describe", "job", "work")
-    assert "BackoffLimitExceeded" in said
-    assert "0 Active (0 Ready) / 0 Succeeded / 1 Failed" in said
+    description: str = kubectl("describe", "job", "work")
+    assert "BackoffLimitExceeded" in description
+    assert "0 Active (0 Ready) / 0 Succeeded / 1 Failed" in description

@@ -31,9 +31,9 @@ def wrote(core: client.CoreV1Api, namespace: str, eventually: Eventually, image:
 
 def test_it_works(wrote: Callable[[str], Read]) -> None:
     # A container runtime has one pipe for each stream, and may read either first.
-    said = wrote("import sys; print('out'); print('err', file=sys.stderr); print('ünï')")()
-    assert sorted(said.splitlines()) == ["err", "out", "ünï"]
-    assert said.index("out") < said.index("ünï")
+    output = wrote("import sys; print('out'); print('err', file=sys.stderr); print('ünï')")()
+    assert sorted(output.splitlines()) == ["err", "out", "ünï"]
+    assert output.index("out") < output.index("ünï")
 
 
 def test_a_pod_that_wrote_nothing_has_an_empty_log(wrote: Callable[[str], Read]) -> None:

@@ -82,10 +82,10 @@ def test_an_unsigned_token_is_refused_however_it_is_written() -> None:
 
 def test_the_public_key_is_no_secret_to_sign_with() -> None:
     key = CLUSTER.keys()["keys"][0]
-    said = f"{encoded({'alg': 'HS256', 'kid': key['kid']})}.{GOOD.split('.')[1]}"
+    signed = f"{encoded({'alg': 'HS256', 'kid': key['kid']})}.{GOOD.split('.')[1]}"
     for secret in (key["n"].encode(), json.dumps(key).encode()):
-        mac = base64.urlsafe_b64encode(hmac.digest(secret, said.encode(), hashlib.sha256)).rstrip(b"=").decode()
-        assert refused(f"{said}.{mac}") == "it is not signed with RS256"
+        mac = base64.urlsafe_b64encode(hmac.digest(secret, signed.encode(), hashlib.sha256)).rstrip(b"=").decode()
+        assert refused(f"{signed}.{mac}") == "it is not signed with RS256"
 
 
 def test_a_key_that_the_issuer_does_not_have_proves_nothing() -> None:

@@ -40,9 +40,9 @@ def printed(run: Run, core: client.CoreV1Api, namespace: str) -> Callable[..., l
 
     def lines(command: tuple[str, ...], **more: Any) -> list[str]:
         ended = run(command, **more)
-        said: str = core.read_namespaced_pod_log("work", namespace)
-        assert ended.status.phase == "Succeeded", said
-        return said.splitlines()
+        output: str = core.read_namespaced_pod_log("work", namespace)
+        assert ended.status.phase == "Succeeded", output
+        return output.splitlines()
 
     return lines
 
@@ -139,8 +139,8 @@ def test_an_image_that_does_not_exist(
 
 def test_an_image_that_may_not_be_pulled(create: Run, waiting: Callable[..., Any]) -> None:
     create(("true",), image="no-such-image-anywhere:1", imagePullPolicy="Never")
-    said = 'Container image "no-such-image-anywhere:1" is not present with pull policy of Never'
-    assert waiting("ErrImageNeverPull").message == said
+    message = 'Container image "no-such-image-anywhere:1" is not present with pull policy of Never'
+    assert waiting("ErrImageNeverPull").message == message
 
 
 def test_an_image_with_an_invalid_name_is_reported(create: Run, waiting: Callable[..., Any]) -> None:
@@ -164,8 +164,8 @@ def test_a_container_that_fails_is_restarted(
     create: Run, core: client.CoreV1Api, namespace: str, waiting: Callable[..., Any]
 ) -> None:
     create(shell("exit 5"), restart="OnFailure")
-    said = waiting("CrashLoopBackOff")
-    assert "back-off" in said.message
+    waits = waiting("CrashLoopBackOff")
+    assert "back-off" in waits.message
     status = core.read_namespaced_pod("work", namespace).status
     assert status.phase == "Running"
     assert status.container_statuses[0].restart_count >= 1

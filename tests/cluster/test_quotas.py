@@ -68,8 +68,8 @@ def test_ended_pods_count_in_no_quota(
     image = cluster.image
     allow(core, namespace, eventually, pods="1")
     core.create_namespaced_pod(namespace, pod("first", image, ("sh", "-c", wait)))
-    said = refused(lambda: core.create_namespaced_pod(namespace, pod("second", image, ("true",)))).body
-    assert "exceeded quota: jobs, requested: pods=1, used: pods=1, limited: pods=1" in said
+    message = refused(lambda: core.create_namespaced_pod(namespace, pod("second", image, ("true",)))).body
+    assert "exceeded quota: jobs, requested: pods=1, used: pods=1, limited: pods=1" in message
 
     refusal_is_seen.touch()
     eventually(lambda: core.read_namespaced_pod("first", namespace).status.phase == "Succeeded")
@@ -89,9 +89,9 @@ def test_a_pod_must_say_what_a_quota_counts(
 ) -> None:
     allow(core, namespace, eventually, requests_cpu="4")
 
-    said = refused(lambda: core.create_namespaced_pod(namespace, pod("silent", image, ("true",)))).body
+    message = refused(lambda: core.create_namespaced_pod(namespace, pod("silent", image, ("true",)))).body
 
-    assert "failed quota: jobs: must specify requests.cpu for: main" in said
+    assert "failed quota: jobs: must specify requests.cpu for: main" in message
 
 
 def test_a_job_whose_pod_is_refused_has_none_and_events_say_why(
@@ -102,10 +102,10 @@ def test_a_job_whose_pod_is_refused_has_none_and_events_say_why(
     wanted["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "16"}}
     made = batch.create_namespaced_job(namespace, wanted)
 
-    said = eventually(lambda: warned(core, namespace, made.metadata.uid))
+    message = eventually(lambda: warned(core, namespace, made.metadata.uid))
 
-    assert "is forbidden: maximum cpu usage per Container is 2, but limit is 16" in said[0]
-    assert said[0].startswith("Error creating: pods ")
+    assert "is forbidden: maximum cpu usage per Container is 2, but limit is 16" in message[0]
+    assert message[0].startswith("Error creating: pods ")
     status = batch.read_namespaced_job("w", namespace).status
     assert (status.active or 0, status.failed or 0) == (0, 0)
     going = batch.read_namespaced_job("w", namespace)

@@ -41,7 +41,7 @@ def create(core: client.CoreV1Api, namespace: str, image: str) -> Create:
 
 
 @pytest.fixture
-def said(create: Create, core: client.CoreV1Api, namespace: str, eventually: Eventually) -> Callable[..., str]:
+def output(create: Create, core: client.CoreV1Api, namespace: str, eventually: Eventually) -> Callable[..., str]:
     """Return a function that runs a script in a Pod with one volume, and returns what it printed."""
 
     def printed(script: str, volume: Object, **mount: Any) -> str:
@@ -54,21 +54,21 @@ def said(create: Create, core: client.CoreV1Api, namespace: str, eventually: Eve
     return printed
 
 
-def test_an_empty_folder_can_be_written(said: Callable[..., str]) -> None:
-    assert said("ls /mnt/here && echo kept > /mnt/here/file && cat /mnt/here/file", {"emptyDir": {}}) == "kept\n"
+def test_an_empty_folder_can_be_written(output: Callable[..., str]) -> None:
+    assert output("ls /mnt/here && echo kept > /mnt/here/file && cat /mnt/here/file", {"emptyDir": {}}) == "kept\n"
 
 
-def test_a_config_map_is_files(said: Callable[..., str], core: client.CoreV1Api, namespace: str) -> None:
+def test_a_config_map_is_files(output: Callable[..., str], core: client.CoreV1Api, namespace: str) -> None:
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "made"}, "data": {"a.txt": "one", "b": "two"}})
-    assert said("cat /mnt/here/a.txt /mnt/here/b", {"configMap": {"name": "made"}}) == "onetwo"
+    assert output("cat /mnt/here/a.txt /mnt/here/b", {"configMap": {"name": "made"}}) == "onetwo"
 
 
 def test_chosen_keys_of_a_secret_have_other_names(
-    said: Callable[..., str], core: client.CoreV1Api, namespace: str
+    output: Callable[..., str], core: client.CoreV1Api, namespace: str
 ) -> None:
     core.create_namespaced_secret(namespace, {"metadata": {"name": "made"}, "stringData": {"a": "one", "b": "two"}})
     volume = {"secret": {"secretName": "made", "items": [{"key": "b", "path": "in/it"}]}}
-    assert said("find -L /mnt/here -name it -exec cat {} +", volume) == "two"
+    assert output("find -L /mnt/here -name it -exec cat {} +", volume) == "two"
 
 
 def test_a_missing_config_map_delays_the_pod_and_an_event_says_so(
@@ -95,8 +95,8 @@ def test_a_pod_that_waits_for_its_volume_can_be_deleted(
     eventually(lambda: not core.list_namespaced_pod(namespace).items)
 
 
-def test_an_optional_volume_may_be_missing(said: Callable[..., str]) -> None:
-    assert said("ls /mnt/here", {"configMap": {"name": "none", "optional": True}}) == ""
+def test_an_optional_volume_may_be_missing(output: Callable[..., str]) -> None:
+    assert output("ls /mnt/here", {"configMap": {"name": "none", "optional": True}}) == ""
 
 
 def test_a_token_says_which_pod_has_it_and_the_issuers_key_proves_it(
@@ -116,8 +116,8 @@ def test_a_token_says_which_pod_has_it_and_the_issuers_key_proves_it(
     prove(token, next(key for key in keys["keys"] if key["kid"] == header["kid"]))
 
 
-def test_the_api_takes_no_token_of_another_audience(said: Callable[..., str], api: client.ApiClient) -> None:
-    token = said("cat /mnt/here/token", {"projected": token_source()})
+def test_the_api_takes_no_token_of_another_audience(output: Callable[..., str], api: client.ApiClient) -> None:
+    token = output("cat /mnt/here/token", {"projected": token_source()})
     with urllib3.PoolManager(ca_certs=api.configuration.ssl_ca_cert) as pool:
         told = pool.request("GET", f"{api.configuration.host}/api/v1", headers={"Authorization": f"Bearer {token}"})
     assert told.status == 401
@@ -210,6 +210,6 @@ def served(api: client.ApiClient, path: str) -> Object:
 def prove(token: str, key: Object) -> None:
     """Raise InvalidSignature unless the key signed the token."""
     n, e = (int.from_bytes(base64.urlsafe_b64decode(key[name] + "==")) for name in ("n", "e"))
-    said, _, signature = token.rpartition(".")
+    signed, _, signature = token.rpartition(".")
     raw = base64.urlsafe_b64decode(signature + "==")
-    rsa.RSAPublicNumbers(e, n).public_key().verify(raw, said.encode(), padding.PKCS1v15(), hashes.SHA256())
+    rsa.RSAPublicNumbers(e, n).public_key().verify(raw, signed.encode(), padding.PKCS1v15(), hashes.SHA256())

@@ -98,7 +98,7 @@ def test_a_message_that_kills_its_function_rings_within_twenty_minutes(template:
 
 def test_throttles_of_functions_without_a_waiting_caller_raise_an_alarm(template: Template) -> None:
     functions = names(template, "AWS::Lambda::Function")
-    watched = {functions[said["FunctionName"]] for _, _, said in metrics(alarms(template)["Throttled"])}
+    watched = {functions[dimensions["FunctionName"]] for _, _, dimensions in metrics(alarms(template)["Throttled"])}
 
     routes = definition_of(template).routes
     endpoints = {route.function.partition(":function:")[2].partition(":")[0] for route in routes if route.function}
@@ -131,12 +131,12 @@ def test_tables_are_watched_by_operations_that_functions_make(template: Template
     tables = {table.name: table.arn for table in template.resources("AWS::DynamoDB::Table")}
     granted = [grant for grants in template_grants.grants(template).values() for grant in grants]
 
-    for namespace, name, said in metrics(alarms(template)[alarm]):
-        assert (namespace, name, sorted(said)) == ("AWS/DynamoDB", metric, ["Operation", "TableName"])
-        arn = tables[said["TableName"]]
-        asked = [Asked(f"dynamodb:{said['Operation']}", resource) for resource in (arn, f"{arn}/index/by_job")]
+    for namespace, name, dimensions in metrics(alarms(template)[alarm]):
+        assert (namespace, name, sorted(dimensions)) == ("AWS/DynamoDB", metric, ["Operation", "TableName"])
+        arn = tables[dimensions["TableName"]]
+        asked = [Asked(f"dynamodb:{dimensions['Operation']}", resource) for resource in (arn, f"{arn}/index/by_job")]
         leading = [call._replace(leading_key="organizations") for call in asked]
-        assert any(grant.covers(call) for grant in granted for call in leading), said
+        assert any(grant.covers(call) for grant in granted for call in leading), dimensions
 
 
 def test_no_alarm_has_more_metrics_than_it_may(template: Template) -> None:

@@ -26,7 +26,7 @@ def test_a_build_copies_it_where_there_is_none_and_leaves_one_that_is_there() ->
 
 
 def test_the_example_names_no_region_profile_or_account() -> None:
-    said = {
+    options = {
         name
         for environment in EXAMPLE.values()
         if isinstance(environment, dict)
@@ -34,5 +34,5 @@ def test_the_example_names_no_region_profile_or_account() -> None:
         for name in command["parameters"]
     }
 
-    assert not said & {"region", "profile", "s3_bucket", "s3_prefix", "image_repositories"}
+    assert not options & {"region", "profile", "s3_bucket", "s3_prefix", "image_repositories"}
     assert {"default", "prod"} <= EXAMPLE.keys()

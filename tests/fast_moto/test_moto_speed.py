@@ -147,7 +147,7 @@ def test_a_query_of_an_index_gives_its_partition_in_order(indexed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "message"),
     [
         ("SET a = :x SET b = :x", 'The "SET" section can only be used once in an update expression'),
         ("SET a = :x REMOVE b REMOVE c", 'The "REMOVE" section can only be used once in an update expression'),
@@ -158,12 +158,12 @@ def test_a_query_of_an_index_gives_its_partition_in_order(indexed: str) -> None:
         ("SET a = deep + :x", "Incorrect operand type"),
     ],
 )
-def test_an_update_that_makes_no_sense_is_refused(filled: str, expression: str, said: str) -> None:
+def test_an_update_that_makes_no_sense_is_refused(filled: str, expression: str, message: str) -> None:
     client = boto3.client("dynamodb")
     before = everything(filled)
     values: Any = {":x": {"N": "1"}}
 
-    with pytest.raises(client.exceptions.ClientError, match=said):
+    with pytest.raises(client.exceptions.ClientError, match=message):
         client.update_item(
             TableName=filled, Key=item("a", 1), UpdateExpression=expression, ExpressionAttributeValues=values
         )

@@ -71,9 +71,9 @@ def _refusal(client: Any, operation: str, **arguments: Any) -> tuple[str, dict[s
     """Return the error of a call: its class, and what it says."""
     with pytest.raises(ClientError) as error:
         getattr(client, operation)(**arguments)
-    said: dict[str, Any] = dict(error.value.response)
-    del said["ResponseMetadata"]
-    return type(error.value).__name__, said
+    response: dict[str, Any] = dict(error.value.response)
+    del response["ResponseMetadata"]
+    return type(error.value).__name__, response
 
 
 def test_a_refused_write_says_the_same_either_way(table: str) -> None:

@@ -130,11 +130,11 @@ def test_a_malformed_message_is_an_error_and_goes_to_the_dead_letters(text: str)
         PulseMessage.of_json(text)
 
 
-@pytest.mark.parametrize("said", [None, {}, "text", 7, [7], [[]], [["run_1", "[]", "today", ""]]])
-def test_texts_of_logs_that_another_release_wrote_leave_the_pulse_what_it_is(said: object) -> None:
+@pytest.mark.parametrize("written", [None, {}, "text", 7, [7], [[]], [["run_1", "[]", "today", ""]]])
+def test_texts_of_logs_that_another_release_wrote_leave_the_pulse_what_it_is(written: object) -> None:
     text = CarriedText.of("run_2", "", NOW, b"text")
-    known = [text.as_json] if isinstance(said, list) else []
-    carried = [*said, *known] if isinstance(said, list) else said
+    known = [text.as_json] if isinstance(written, list) else []
+    carried = [*written, *known] if isinstance(written, list) else written
     message = PulseMessage.of_json(json.dumps({"organization_id": "org-acme", "generation": 7, "carried": carried}))
 
     assert message == PulseMessage("org-acme", generation=7, carried=(text,) if known else ())

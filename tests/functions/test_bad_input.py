@@ -125,7 +125,7 @@ def test_a_wrong_variable_hides_no_other_in_a_trigger(alice: Person, jaffle: Pro
 
 
 @pytest.mark.parametrize(
-    ("parameter", "value", "said"),
+    ("parameter", "value", "message"),
     [
         ("limit", "many", "must be a whole number"),
         ("limit", "1.5", "must be a whole number"),
@@ -139,13 +139,13 @@ def test_a_wrong_variable_hides_no_other_in_a_trigger(alice: Person, jaffle: Pro
     ],
 )
 def test_an_error_of_a_query_says_what_would_be_right(
-    alice: Person, jaffle: Project, parameter: str, value: str | list[str], said: str
+    alice: Person, jaffle: Project, parameter: str, value: str | list[str], message: str
 ) -> None:
     answer = alice.call("GET", f"/api/v1/projects/{jaffle.id}/runs", query={parameter: value})
 
     [fault] = refused(answer, 422).json["errors"]
     assert fault["field"] == parameter
-    assert fault["message"].startswith(said)
+    assert fault["message"].startswith(message)
 
 
 @pytest.mark.parametrize(

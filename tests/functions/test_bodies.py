@@ -63,7 +63,7 @@ def test_a_name_that_comes_twice_is_named(alice: Person, paths: list[tuple[str, 
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "said"),
+    ("body", "headers", "message"),
     [
         pytest.param("", {}, "The body must be a JSON object, such as {}, and is empty", id="nothing"),
         pytest.param(codecs.BOM_UTF8 + b"{}", {}, "without a byte order mark before it", id="a byte order mark"),
@@ -72,12 +72,12 @@ def test_a_name_that_comes_twice_is_named(alice: Person, paths: list[tuple[str, 
     ],
 )
 def test_an_almost_correct_body_is_refused_with_what_would_be_right(
-    alice: Person, paths: list[tuple[str, str]], body: str | bytes, headers: dict[str, str], said: str
+    alice: Person, paths: list[tuple[str, str]], body: str | bytes, headers: dict[str, str], message: str
 ) -> None:
     answer = alice.call(*paths[1], body, headers=headers)
 
     assert (answer.status, answer.json["code"]) == (400, "invalid_json")
-    assert said in answer.json["message"]
+    assert message in answer.json["message"]
 
 
 def test_a_text_in_base64_is_read_as_any_other(alice: Person, paths: list[tuple[str, str]]) -> None:

@@ -177,10 +177,10 @@ def test_a_log_that_was_rotated_is_stored_with_what_was_collected_before(
     acme.ingest()
 
     run = acme.only_run()
-    one, said, two = acme.log_of(run).splitlines()
+    one, gap, two = acme.log_of(run).splitlines()
     assert aside
     assert (one, two, run.log_note) == ("one", "two", GAPS)
-    assert said.startswith("[jobs-api: some output between ")
+    assert gap.startswith("[jobs-api: some output between ")
     assert rest(acme.alice, run_id)[0] == acme.log_of(run)
     assert before["logs"] + rest(acme.alice, run_id, before["after"])[0] == acme.log_of(run)
 

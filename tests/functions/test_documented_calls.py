@@ -169,10 +169,10 @@ def _in_words(operation: str, arguments: dict[str, Any]) -> str:
 def _said(cell: str) -> Counter[str]:
     """Count the operations that a cell of the table names."""
     found = re.findall(r"(\d+) (transaction|GetItem|BatchGetItem|Query|PutItem|UpdateItem)s?( of \d+)?", cell)
-    said: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
     for number, name, size in found:
-        said[name + size] += int(number)
-    return said
+        calls[name + size] += int(number)
+    return calls
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -177,14 +177,14 @@ def signed(run: Run, place: LogPlace) -> str:
 
 
 @pytest.mark.parametrize(
-    ("begins", "said"),
+    ("begins", "message"),
     [
         ("pod-a 2026-04-28T12:09:00.1Z", following.LOST_BY_ROTATION),
         ("pod-b 2026-04-28T12:09:00.1Z", following.LOST_WITH_POD),
     ],
 )
 def test_lines_lost_between_the_pod_and_the_stored_log_are_reported(
-    alice: Person, jaffle: Project, begins: str, said: str
+    alice: Person, jaffle: Project, begins: str, message: str
 ) -> None:
     run = ended_with(jaffle, b"two\n", begins)
     place = LogPlace(log="pod-a 2026-04-28T12:00:00.1Z", offset=4)
@@ -192,7 +192,7 @@ def test_lines_lost_between_the_pod_and_the_stored_log_are_reported(
     answer = ask(alice, run.id, after=signed(run, place))
 
     assert (answer["logs"], answer["done"]) == ("two\n", True)
-    assert answer["message"] == f"{said}. The text before ended after 4 bytes"
+    assert answer["message"] == f"{message}. The text before ended after 4 bytes"
 
 
 def test_the_line_that_a_log_is_lost_follows_what_was_given(alice: Person, jaffle: Project) -> None:

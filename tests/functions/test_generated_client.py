@@ -90,9 +90,11 @@ def test_a_put_of_the_description_alone_changes_nothing_else(generated: Path, al
     before.pop("webhook_secret")
     body = ', body=models.JobUpdate(description="of all models")'
 
-    (method, path, said), read = sent(generated, "update_job", jaffle.id, before["id"], arguments=body, answer=before)
-    assert said == {"description": "of all models"}
-    after = alice.call(method, path, said).json
+    (method, path, sent_body), read = sent(
+        generated, "update_job", jaffle.id, before["id"], arguments=body, answer=before
+    )
+    assert sent_body == {"description": "of all models"}
+    after = alice.call(method, path, sent_body).json
 
     assert after == before | {"description": "of all models", "updated_at": after["updated_at"]}
     assert read == before
@@ -102,10 +104,10 @@ def test_null_in_a_put_is_the_default_again(generated: Path, alice: Person, jaff
     before = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", OTHERS).json
     body = ", body=models.JobUpdate(timezone=None, enabled=None)"
 
-    (method, path, said), _ = sent(generated, "update_job", jaffle.id, before["id"], arguments=body, answer=before)
-    after = alice.call(method, path, said).json
+    (method, path, sent_body), _ = sent(generated, "update_job", jaffle.id, before["id"], arguments=body, answer=before)
+    after = alice.call(method, path, sent_body).json
 
-    assert (said, after["timezone"], after["enabled"]) == ({"timezone": None, "enabled": None}, "UTC", True)
+    assert (sent_body, after["timezone"], after["enabled"]) == ({"timezone": None, "enabled": None}, "UTC", True)
 
 
 def test_a_job_is_created_with_what_was_said(generated: Path, alice: Person, jaffle: Project) -> None:
@@ -113,8 +115,8 @@ def test_a_job_is_created_with_what_was_said(generated: Path, alice: Person, jaf
     made = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs", plain).json
     body = f", body=models.JobCreate(**{plain | {'name': 'hourly again'}!r})"
 
-    (method, path, said), read = sent(generated, "create_job", jaffle.id, arguments=body, answer=made, status=201)
-    again = alice.call(method, path, said)
+    (method, path, sent_body), read = sent(generated, "create_job", jaffle.id, arguments=body, answer=made, status=201)
+    again = alice.call(method, path, sent_body)
 
     own = {"id", "name", "cronjob_name"}
     assert again.status == 201

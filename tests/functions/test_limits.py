@@ -238,8 +238,8 @@ def test_the_largest_run_holds_its_job_until_that_is_launched(alice: Person, jaf
     store.update_project(project.model_copy(update={"version": jaffle.version + 1}), jaffle.version)
     job_id = make_largest(alice, jaffle)
 
-    said = {"command_override": LARGEST["command"], "environment": LARGEST["environment"], "cause": "é" * 255}
-    answer = alice.call("POST", path(jaffle, job_id, "/trigger"), {**said, "git_sha": "a" * 64})
+    body = {"command_override": LARGEST["command"], "environment": LARGEST["environment"], "cause": "é" * 255}
+    answer = alice.call("POST", path(jaffle, job_id, "/trigger"), {**body, "git_sha": "a" * 64})
 
     assert answer.status == 202, answer.text
     run = store.get_run(alice.organization_id, answer.json["job_run_id"])

@@ -315,12 +315,12 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("query", "field", "said"), BAD.values(), ids=BAD)
-def test_a_bad_range_is_refused(slots: Slots, query: dict[str, str], field: str, said: str) -> None:
+@pytest.mark.parametrize(("query", "field", "message"), BAD.values(), ids=BAD)
+def test_a_bad_range_is_refused(slots: Slots, query: dict[str, str], field: str, message: str) -> None:
     answer = slots.asked(**query)
 
     assert (answer.status, answer.faulty_fields) == (422, [field])
-    assert said in answer.text
+    assert message in answer.text
 
 
 def test_both_ends_of_a_range_that_are_too_long_ago_are_named(slots: Slots) -> None:

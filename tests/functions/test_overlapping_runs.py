@@ -399,10 +399,10 @@ def delete(acme: Acme) -> None:
 
 
 @pytest.mark.parametrize(
-    ("meanwhile", "said"), [(undeploy, "the project is not deployed"), (delete, "the job was deleted")]
+    ("meanwhile", "reason"), [(undeploy, "the project is not deployed"), (delete, "the job was deleted")]
 )
 def test_a_run_whose_job_may_not_run_any_more_is_not_started(
-    acme: Acme, meanwhile: Callable[[Acme], None], said: str
+    acme: Acme, meanwhile: Callable[[Acme], None], reason: str
 ) -> None:
     going, waiting = started(acme), started(acme, "wait")
     meanwhile(acme)
@@ -412,7 +412,7 @@ def test_a_run_whose_job_may_not_run_any_more_is_not_started(
 
     ended = run(acme, waiting)
     assert ended.status is RunStatus.ERROR
-    assert said in (ended.error_message or "")
+    assert reason in (ended.error_message or "")
     assert len(kubernetes_jobs(acme)) == 1
 
 

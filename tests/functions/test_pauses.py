@@ -34,8 +34,8 @@ def faults(answer: Answer) -> dict[str, str]:
 def test_a_paused_job_says_until_when_and_why_and_its_first_firing_from_then_on(alice: Person, jobs: str) -> None:
     job = made(alice, jobs)
 
-    said = {"paused_until": "2026-04-30T08:00:00+02:00", "pause_reason": "the warehouse moves"}
-    paused = alice.call("PUT", job, said).json
+    pause = {"paused_until": "2026-04-30T08:00:00+02:00", "pause_reason": "the warehouse moves"}
+    paused = alice.call("PUT", job, pause).json
 
     assert paused["paused_until"] == paused["next_run_at"] == "2026-04-30T06:00:00Z"
     assert (paused["pause_reason"], paused["enabled"]) == ("the warehouse moves", True)
@@ -135,9 +135,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("body", "field", "said"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("body", "field", "message"), BAD.values(), ids=BAD)
 def test_a_pause_that_makes_no_sense_is_refused_and_changes_nothing(
-    alice: Person, jobs: str, body: dict[str, Any], field: str, said: str
+    alice: Person, jobs: str, body: dict[str, Any], field: str, message: str
 ) -> None:
     job = made(alice, jobs)
     before = alice.call("GET", job).json
@@ -145,7 +145,7 @@ def test_a_pause_that_makes_no_sense_is_refused_and_changes_nothing(
     found = faults(alice.call("PUT", job, body))
 
     assert found.keys() == {field}
-    assert said in found[field]
+    assert message in found[field]
     assert alice.call("GET", job).json == before
     assert faults(alice.call("POST", jobs, HOURLY | {"name": "other"} | body)).keys() == {field}
 

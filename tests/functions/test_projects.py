@@ -39,14 +39,14 @@ def test_a_project_shows_all_that_is_decided_about_it(rita: Person, jaffle: Proj
 
 def test_set_fields_are_shown_and_others_are_absent(alice: Person) -> None:
     until = NOON + timedelta(days=1)
-    said = {"environment_secret": "dbt", "allowed_environment": ["PATH"], "allowed_resources": ["nvidia.com/gpu"]}
+    fields = {"environment_secret": "dbt", "allowed_environment": ["PATH"], "allowed_resources": ["nvidia.com/gpu"]}
     paused = {"paused_until": until, "pause_reason": "moving"}
-    project = new_project(alice.organization_id, "all of it", ProjectType.DBT, **said, **paused)
+    project = new_project(alice.organization_id, "all of it", ProjectType.DBT, **fields, **paused)
 
     shown = alice.call("GET", f"{PROJECTS}/{project.id}", at=NOON).json
     afterwards = alice.call("GET", f"{PROJECTS}/{project.id}", at=until).json
 
-    assert shown.items() >= (said | {"paused_until": "2026-04-29T12:00:00Z", "pause_reason": "moving"}).items()
+    assert shown.items() >= (fields | {"paused_until": "2026-04-29T12:00:00Z", "pause_reason": "moving"}).items()
     assert not {"paused_until", "pause_reason"} & set(afterwards)
 
 
@@ -116,7 +116,7 @@ def test_a_project_that_is_made_has_the_defaults_and_is_found_at_its_location(ad
 
 
 @pytest.mark.parametrize(
-    ("said", "stored"),
+    ("fields", "stored"),
     [
         ({}, True),
         ({"artifacts": None}, True),
@@ -127,10 +127,10 @@ def test_a_project_that_is_made_has_the_defaults_and_is_found_at_its_location(ad
 )
 def test_a_new_dbt_project_stores_artifacts_unless_it_says_otherwise(
     admin: Person,
-    said: dict[str, Any],
+    fields: dict[str, Any],
     stored: bool,  # noqa: FBT001
 ) -> None:
-    made = admin.call("POST", PROJECTS, SHOP | said)
+    made = admin.call("POST", PROJECTS, SHOP | fields)
 
     assert (made.status, made.json["artifacts"]) == (201, stored)
 
@@ -138,7 +138,9 @@ def test_a_new_dbt_project_stores_artifacts_unless_it_says_otherwise(
 def test_a_project_from_before_keeps_what_it_has_until_somebody_says_otherwise(admin: Person, jaffle: Project) -> None:
     path = f"{PROJECTS}/{jaffle.id}"
 
-    changed = [admin.call("PUT", path, said).json["artifacts"] for said in ({"image": "dbt:2"}, {"artifacts": None})]
+    changed = [
+        admin.call("PUT", path, fields).json["artifacts"] for fields in ({"image": "dbt:2"}, {"artifacts": None})
+    ]
 
     assert changed == [False, True]
 

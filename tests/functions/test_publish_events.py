@@ -277,8 +277,8 @@ def test_an_end_says_how_the_run_came_about_and_what_follows_it(
 
     publish(written.records())
 
-    (said,) = [event["detail"]["run"] for event in events_on(bus) if event["detail-type"] == "Run Ended"]
-    assert said == said | values | {"id": ended["id"], "status": status}
+    (run,) = [event["detail"]["run"] for event in events_on(bus) if event["detail-type"] == "Run Ended"]
+    assert run == run | values | {"id": ended["id"], "status": status}
 
 
 def test_writes_between_the_start_of_a_run_and_after_its_end_are_no_events(

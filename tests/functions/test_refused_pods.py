@@ -130,8 +130,8 @@ def test_a_message_hides_the_services_name_in_the_cluster(
 ) -> None:
     assert cluster
     job = create(alice, jaffle)
-    said = 'admission webhook "policy" denied the request: User "arn:aws:sts::1:assumed-role/x" may not'
-    refuse("POST", "/pods", status=403, message=said)
+    message = 'admission webhook "policy" denied the request: User "arn:aws:sts::1:assumed-role/x" may not'
+    refuse("POST", "/pods", status=403, message=message)
 
     job_changed(jaffle, job)
 

@@ -72,8 +72,8 @@ def test_a_job_that_was_deleted_since_comes_back_and_one_that_was_made_since_goe
 ) -> None:
     sync(acme)
     with restored(acme):
-        said: dict[str, Any] = {"name": "new", "command": "dbt run", "schedule": "@daily"}
-        assert acme.alice.call("POST", jobs_path(acme), said, at=acme.now()).status == 201
+        body: dict[str, Any] = {"name": "new", "command": "dbt run", "schedule": "@daily"}
+        assert acme.alice.call("POST", jobs_path(acme), body, at=acme.now()).status == 201
         assert acme.alice.call("DELETE", jobs_path(acme, acme.job.id), at=acme.now()).status == 200
         assert list(sync(acme)) == ["jaffle-new"]
 

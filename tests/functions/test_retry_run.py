@@ -71,13 +71,13 @@ def test_a_run_that_has_not_ended_is_refused(acme: Acme, status: str) -> None:
 
 
 def test_it_has_the_variables_cause_and_commit_of_that_run_on_the_job_as_it_is_now(acme: Acme) -> None:
-    said = {
+    body = {
         "environment": {"DAY": "monday", "DB_PASSWORD": "hunter2-and-more"},
         "cause": "outage",
         "git_sha": "1f0a9c3",
     }
     path = f"/api/v1/projects/{acme.project.id}/jobs/{acme.job.id}"
-    first = repeated(acme, acme.alice.call("POST", f"{path}/trigger", said))
+    first = repeated(acme, acme.alice.call("POST", f"{path}/trigger", body))
     store.advance_run(first, first.model_copy(update={"status": RunStatus.FAILED, "end_time": NOON}))
     change(acme, {"environment": {"DAY": "never", "TARGET": "repaired"}})
 

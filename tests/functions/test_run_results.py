@@ -238,9 +238,9 @@ Summary: 2 total | 1 success | 1 warn
 
 
 def test_messages_are_stored_with_masks() -> None:
-    said = "could not connect: postgres://etl:hunter2secret@db/x and s3cr3t-value-of-the-job"
+    reason = "could not connect: postgres://etl:hunter2secret@db/x and s3cr3t-value-of-the-job"
     results = RunResults(
-        results=[NodeResult(name="a", resource_type="model", status=NodeOutcome.ERROR, message=said)],
+        results=[NodeResult(name="a", resource_type="model", status=NodeOutcome.ERROR, message=reason)],
         counts=ResultCounts(error=1),
         complete=True,
     )

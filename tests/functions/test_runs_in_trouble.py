@@ -301,8 +301,8 @@ def test_a_pod_that_gets_no_sandbox_says_why_and_is_given_up_within_minutes(acme
     # The embedded kubelet ignores pods of another node, so this test writes what that node's kubelet would.
     job = acme.start("echo hello", pod={"nodeName": "elsewhere"})
     pod = eventually(lambda: acme.cluster.pod_of(job))
-    said = 'Failed to create pod sandbox: plugin type="aws-cni" failed: failed to assign an IP address to container'
-    tell(acme, pod, "Pod", "FailedCreatePodSandBox", said)
+    message = 'Failed to create pod sandbox: plugin type="aws-cni" failed: failed to assign an IP address to container'
+    tell(acme, pod, "Pod", "FailedCreatePodSandBox", message)
     waits = {"name": "job", "image": "python", "state": {"waiting": {"reason": "ContainerCreating"}}}
     conditions = [{"type": "PodReadyToStartContainers", "status": "False"}, {"type": "PodScheduled", "status": "True"}]
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -311,8 +311,8 @@ def test_a_pod_that_gets_no_sandbox_says_why_and_is_given_up_within_minutes(acme
     acme.write("PUT", path, {**pod, "apiVersion": "v1", "kind": "Pod", "status": status})
 
     shown = detail(acme, job)
-    assert (shown["status"], shown["reason"], shown["message"]) == ("pending", "FailedCreatePodSandBox", said)
-    assert live_logs(acme, job)["message"] == f"FailedCreatePodSandBox: {said}"
+    assert (shown["status"], shown["reason"], shown["message"]) == ("pending", "FailedCreatePodSandBox", message)
+    assert live_logs(acme, job)["message"] == f"FailedCreatePodSandBox: {message}"
 
     acme.ingest()
     acme.skipped = giving_up.NOTHING_AFTER + timedelta(seconds=5)
@@ -320,5 +320,5 @@ def test_a_pod_that_gets_no_sandbox_says_why_and_is_given_up_within_minutes(acme
 
     run = acme.only_run()
     assert run.status is RunStatus.ERROR
-    assert said in (run.error_message or "")
+    assert message in (run.error_message or "")
     assert acme.reread(job)["spec"]["activeDeadlineSeconds"] == 1

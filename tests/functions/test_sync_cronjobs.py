@@ -392,8 +392,10 @@ def test_a_missing_namespace_is_reported(alice: Person, jaffle: Project, embedde
 
 def test_a_refusal_hides_the_services_name_in_the_cluster(alice: Person, jaffle: Project, calls: Calls) -> None:
     job = create(alice, jaffle)
-    said = 'cronjobs.batch "x" is forbidden: User "arn:aws:sts::1:assumed-role/sync" cannot create resource "cronjobs"'
-    calls.answer = lambda request: status(403, "Forbidden", said) if request.startswith("POST") else None
+    message = (
+        'cronjobs.batch "x" is forbidden: User "arn:aws:sts::1:assumed-role/sync" cannot create resource "cronjobs"'
+    )
+    calls.answer = lambda request: status(403, "Forbidden", message) if request.startswith("POST") else None
     tick(alice)
     assert sync_of(alice, job)["message"].endswith('this service cannot create resource "cronjobs"')
 

@@ -233,15 +233,15 @@ def test_an_id_of_another_organization_in_a_query_finds_what_a_made_up_one_does(
         assert _without_ids(theirs, "") == _without_ids(nobodys, "")
 
 
-@pytest.mark.parametrize("what", ["id", "run_after by id", "run_after by name"])
-def test_a_list_of_jobs_reaches_no_job_of_another_organization(owned: Owned, mallory: Person, what: str) -> None:
+@pytest.mark.parametrize("reference", ["id", "run_after by id", "run_after by name"])
+def test_a_list_of_jobs_reaches_no_job_of_another_organization(owned: Owned, mallory: Person, reference: str) -> None:
     mine = new_project(mallory.organization_id, "mine", ProjectType.DBT)
     before = owned.digest()
     job = {
         "id": {**BODY, "id": owned.job},
         "run_after by id": {**BODY, "run_after": [{"job_id": owned.job}]},
         "run_after by name": {**BODY, "run_after": [{"job": owned.acme.job.settings.name}]},
-    }[what]
+    }[reference]
 
     for query in ({"dry_run": "true"}, {}):
         answer = mallory.call("POST", f"/api/v1/projects/{mine.id}/apply", {"jobs": [job], "prune": True}, query=query)

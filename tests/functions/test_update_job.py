@@ -150,14 +150,14 @@ def _write_first(monkeypatch: pytest.MonkeyPatch, other: Callable[[], Any], *, t
     """Let somebody else get in between the read and the write, `times` times."""
     update, left = store.update_job, times
 
-    def late(before: Job, after: Job, *who: Any, **chain: Any) -> None:
+    def late(before: Job, after: Job, *actor: Any, **chain: Any) -> None:
         nonlocal left
         if left:
             left -= 1
             with monkeypatch.context() as quiet:
                 quiet.setattr(store, "update_job", update)
                 other()
-        update(before, after, *who, **chain)
+        update(before, after, *actor, **chain)
 
     monkeypatch.setattr(store, "update_job", late)
 

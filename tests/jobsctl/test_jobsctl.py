@@ -302,8 +302,8 @@ def test_without_a_deployment_the_error_names_what_is_missing(monkeypatch: pytes
 def test_secret_values_from_before_are_sealed_once(organization: str) -> None:
     project = store.get_project(organization, run("project", "create", organization, "jaffle", *DBT)["id"])
     for name, environment in (("older", {"DB_PASSWORD": "in the clear", "A": "1"}), ("plain", {"A": "1"})):
-        said = {"name": name, "command": "dbt build", "schedule": "@daily", "environment": environment}
-        store.create_job(Job.new(new_id("job_"), JobSettings.of(said, project), project, NOON))
+        fields = {"name": name, "command": "dbt build", "schedule": "@daily", "environment": environment}
+        store.create_job(Job.new(new_id("job_"), JobSettings.of(fields, project), project, NOON))
 
     assert run("organization", "seal", organization) == {"organization": organization, "sealed": 1}
 
@@ -318,8 +318,8 @@ def test_a_job_that_changes_meanwhile_is_left_to_that_change(
     organization: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = store.get_project(organization, run("project", "create", organization, "jaffle", *DBT)["id"])
-    said = {"name": "older", "command": "dbt build", "schedule": "@daily", "environment": {"TOKEN": "in the clear"}}
-    job = Job.new(new_id("job_"), JobSettings.of(said, project), project, NOON)
+    fields = {"name": "older", "command": "dbt build", "schedule": "@daily", "environment": {"TOKEN": "in the clear"}}
+    job = Job.new(new_id("job_"), JobSettings.of(fields, project), project, NOON)
     store.create_job(job)
     listed = store.list_jobs(organization, project.id)
     store.update_job(job, job.changed({"description": "mine"}, project, NOON, lambda _: {}))

@@ -40,9 +40,9 @@ def test_a_small_answer_is_sent_as_it_is(gateway: Client) -> None:
 
 
 def test_an_answer_that_its_handler_compressed_is_left_alone(gateway: Client) -> None:
-    said = {"statusCode": 200, "headers": {"content-encoding": "br"}, "body": "x" * 2000}
+    answered = {"statusCode": 200, "headers": {"content-encoding": "br"}, "body": "x" * 2000}
 
-    answer = gateway.call("POST", "/open/do", ("Accept-Encoding", "gzip"), body={"return": said})
+    answer = gateway.call("POST", "/open/do", ("Accept-Encoding", "gzip"), body={"return": answered})
 
     assert answer.headers.get_all("Content-Encoding") == ["br"]
     assert answer.body == b"x" * 2000

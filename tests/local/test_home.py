@@ -69,7 +69,7 @@ def test_the_first_start_writes_the_format(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("found", "message"),
     [
         (str(FORMAT + 1), f"format {FORMAT + 1}.* a newer version wrote it"),
         ("0", "format 0.* an older version wrote it"),
@@ -78,13 +78,13 @@ def test_the_first_start_writes_the_format(tmp_path: Path) -> None:
     ],
 )
 def test_another_format_is_reported_with_the_remedy_and_the_data_are_moved_to_aside(
-    tmp_path: Path, found: str, said: str
+    tmp_path: Path, found: str, message: str
 ) -> None:
     (tmp_path / "format").write_text(found)
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "data").write_text("precious")
     with hold(tmp_path) as home:
-        with pytest.raises(UnusableData, match=f"{said}.*FRESH=1.*aside"):
+        with pytest.raises(UnusableData, match=f"{message}.*FRESH=1.*aside"):
             home.prepare(fresh=False)
         assert (tmp_path / "store" / "data").read_text() == "precious"
 

@@ -105,15 +105,15 @@ def test_make_run_works_with_the_manifests_rights_and_changes_nothing_of_others(
         assert cronjobs(batch) == before
     finally:
         process.terminate()
-        said, _ = process.communicate()
-    first = said.splitlines()[0]
+        output, _ = process.communicate()
+    first = output.splitlines()[0]
     assert real.url in first
     assert "context embedded of " in first
     assert "org-acme and org-globex" in first
-    assert f"with the label {labels.DEPLOYMENT}={deployment_of(home)}" in said
-    assert "org-globex has no CronJobs until deploy/kubernetes/jobs-api.yaml is applied" in said
-    assert "org-acme has no CronJobs" not in said
-    assert "jaffle-env of org-acme was not made" in said
+    assert f"with the label {labels.DEPLOYMENT}={deployment_of(home)}" in output
+    assert "org-globex has no CronJobs until deploy/kubernetes/jobs-api.yaml is applied" in output
+    assert "org-acme has no CronJobs" not in output
+    assert "jaffle-env of org-acme was not made" in output
 
 
 def test_a_laptops_deployment_name_is_unique_and_stays_the_same(tmp_path: Path) -> None:

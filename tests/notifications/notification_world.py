@@ -25,8 +25,8 @@ SECOND = timedelta(seconds=1)
 
 def new_job(project: Project, name: str = "nightly", **settings: Any) -> tuple[Job, str | None]:
     """Write a job; return it and its webhook's signing key."""
-    said = {"name": name, "command": "dbt build", "schedule": "@daily", **settings}
-    job = Job.new(new_id("job_"), JobSettings.of(said, project), project, NOON)
+    fields = {"name": name, "command": "dbt build", "schedule": "@daily", **settings}
+    job = Job.new(new_id("job_"), JobSettings.of(fields, project), project, NOON)
     job, key = webhook.with_sealed_webhook(None, job)
     return store.create_job(job), key
 

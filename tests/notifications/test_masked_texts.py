@@ -53,9 +53,9 @@ def test_a_webhook_contains_no_secrets(jaffle: Project, job: Job) -> None:
     stored = store.get_run(run.organization_id, run.id)
     assert stored.alerts
 
-    said = json.loads(payload.body_of(stored, Event.FAILURE, stored.alerts))["data"]["run"]
+    shown = json.loads(payload.body_of(stored, Event.FAILURE, stored.alerts))["data"]["run"]
 
-    assert (said["error_message"], said["command"]) == (SHOWN, f"dbt build --vars '{SHOWN}'")
+    assert (shown["error_message"], shown["command"]) == (SHOWN, f"dbt build --vars '{SHOWN}'")
 
 
 def test_no_secret_is_written_with_a_run(jaffle: Project, job: Job) -> None:
@@ -106,8 +106,8 @@ def test_a_receiver_that_sends_back_what_it_got_shows_nobody_the_headers(
 ) -> None:
     hook.plans = [answers(400, f"bad key hook-key-77, {SAID}".encode())]
 
-    said: dict[str, Any] = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}/notifications/test").json[
+    shown: dict[str, Any] = alice.call("POST", f"/api/v1/projects/{jaffle.id}/jobs/{job.id}/notifications/test").json[
         "webhook"
     ]
 
-    assert said["answer"] == f"bad key ***, {SHOWN}"
+    assert shown["answer"] == f"bad key ***, {SHOWN}"

@@ -52,7 +52,7 @@ def at(world: World, when: datetime, *, cluster: bool = True) -> None:
     world.clock.set(when + timedelta(seconds=1))
 
 
-def said(world: World) -> list[str]:
+def slack_titles(world: World) -> list[str]:
     """The titles of the Slack messages, once those that gather were sent."""
     world.clock.set(world.now() + timedelta(seconds=6))
     world.notify()
@@ -83,7 +83,7 @@ def test_an_open_run_is_late_at_its_time_and_once(world: World) -> None:
         at(world, noon(5, seconds))
 
     assert told(world, job) == {"late": 1}
-    assert said(world) == ["jaffle / nightly is late"]
+    assert slack_titles(world) == ["jaffle / nightly is late"]
     run = only_run(world, job)
     assert (run.expected_by, run.late_at, run.status) == (noon(5), noon(5, 6), RunStatus.RUNNING)
     shown = world.alice.call("GET", f"/api/v1/runs/{run.id}").json
@@ -101,7 +101,7 @@ def test_a_run_that_has_ended_in_time_is_never_late_not_even_if_that_is_seen_aft
 
     assert only_run(world, job).status is RunStatus.SUCCESS
     assert told(world, job) == {}
-    assert said(world) == []
+    assert slack_titles(world) == []
 
 
 def test_an_end_that_came_too_late_is_notified_even_if_no_pass_ran_before_it(world: World) -> None:
@@ -111,7 +111,7 @@ def test_an_end_that_came_too_late_is_notified_even_if_no_pass_ran_before_it(wor
     at(world, noon(9))
 
     assert told(world, job) == {"late": 1}
-    assert said(world) == ["jaffle / nightly ended late"]
+    assert slack_titles(world) == ["jaffle / nightly ended late"]
     assert world.audit().findings() == []
 
 
@@ -124,7 +124,7 @@ def test_the_first_success_after_a_late_run_is_notified_and_later_ones_are_not(w
     # The run of the slot at 13:02 must end by 12:05 of the next day.
     assert len(world.runs(job)) == 2
     assert told(world, job) == {"late": 1}
-    titles = said(world)
+    titles = slack_titles(world)
     assert titles[0] == "jaffle / nightly is late"
     assert titles[1].startswith("jaffle / nightly succeeded, 1 min ")
     assert titles[1].endswith(" late")
@@ -138,7 +138,7 @@ def test_a_success_while_the_news_of_its_being_late_still_waits_is_part_of_that_
     for when in (noon(2, 5), noon(5, 6), noon(5, 10)):
         at(world, when)
 
-    assert said(world) == ["jaffle / nightly ended late"]
+    assert slack_titles(world) == ["jaffle / nightly ended late"]
     assert "succeeded" not in world.slack[0]
     assert world.audit().findings() == []
 
@@ -154,7 +154,7 @@ def test_a_late_run_that_fails_is_a_failure_like_any_other(world: World) -> None
 
     assert store.get_run(world.organization.id, run.id).status is RunStatus.ERROR
     assert told(world, job) == {"late": 1, "failure": 1}
-    assert said(world) == ["jaffle / nightly is late", "jaffle / nightly could not run"]
+    assert slack_titles(world) == ["jaffle / nightly is late", "jaffle / nightly could not run"]
 
 
 @pytest.mark.parametrize("how", ["triggered", "scheduled"])
@@ -172,7 +172,7 @@ def test_a_run_takes_long_however_it_was_started(world: World, how: str) -> None
         at(world, started + timedelta(minutes=3, seconds=seconds))
 
     assert told(world, job) == {"long": 1}
-    assert said(world) == ["jaffle / nightly takes longer than 3 min"]
+    assert slack_titles(world) == ["jaffle / nightly takes longer than 3 min"]
     run = only_run(world, job)
     assert (run.expected_by, run.expected_minutes, run.late_at) == (None, 3, None)
     assert world.audit().findings() == []
@@ -206,7 +206,7 @@ def test_a_webhook_that_does_not_list_it_gets_nothing_and_the_run_still_says_it(
     at(world, noon(5, 6))
 
     assert told(world, job) == {}
-    assert said(world) == []
+    assert slack_titles(world) == []
     assert only_run(world, job).late_at == noon(5, 6)
 
 
@@ -224,7 +224,7 @@ def test_attempts_are_one_slot_which_is_late_once(world: World) -> None:
     assert (first.late_at, second.late_at, third.late_at) == (None, None, noon(5, 6))
     assert {run.expected_by for run in (first, second, third)} == {noon(5)}
     assert told(world, job) == {"late": 1, "failure": 3}
-    assert said(world) == ["jaffle / nightly is late", "jaffle / nightly failed after 3 attempts"]
+    assert slack_titles(world) == ["jaffle / nightly is late", "jaffle / nightly failed after 3 attempts"]
     assert world.audit().findings() == []
 
 
@@ -238,7 +238,7 @@ def test_an_attempt_after_one_that_was_late_is_not_late_again_even_if_only_its_e
     assert {run.late_at for run in world.runs(job)} == {noon(9)}
     assert len(world.runs(job)) == 2
     assert told(world, job)["late"] == 1
-    assert said(world) == ["jaffle / nightly ended late", "jaffle / nightly failed after 2 attempts"]
+    assert slack_titles(world) == ["jaffle / nightly ended late", "jaffle / nightly failed after 2 attempts"]
     assert world.audit().findings() == []
 
 
@@ -261,7 +261,7 @@ def test_a_slot_that_the_cluster_has_not_started_is_late_and_its_run_is_not_late
 
     assert world.runs(job) == []
     assert told(world, job) == {"late": 1}
-    assert said(world) == ["jaffle / nightly is late"]
+    assert slack_titles(world) == ["jaffle / nightly is late"]
     assert "The cluster has not started it so far" in world.slack[0]
     # Its controller is back, and starts it late.
     for when in (noon(20), noon(21), noon(22)):
@@ -307,7 +307,7 @@ def test_while_the_cluster_is_out_of_reach_slots_and_runs_are_late_at_their_time
 
     assert noon(5, 5) in facts.due
     assert told(world, job) == told(world, other) == {"late": 1}
-    assert said(world) == ["2 jobs of jaffle are late"]
+    assert slack_titles(world) == ["2 jobs of jaffle are late"]
     assert "The cluster has been out of reach since" in world.slack[0]
     reconnect(world)
     for when in (noon(7), noon(8)):
@@ -350,7 +350,7 @@ def test_jobs_that_are_late_at_once_are_one_message(world: World) -> None:
 
     at(world, noon(5, 6), cluster=False)
 
-    assert said(world) == ["6 jobs of jaffle are late"]
+    assert slack_titles(world) == ["6 jobs of jaffle are late"]
     assert world.audit(waits=True).findings() == []
 
 

@@ -126,8 +126,8 @@ class Story:
 
     def _trigger(self) -> None:
         self._triggered += 1
-        said = self._random.choice([{}, {"on_overlap": "wait"}, {"on_overlap": "skip"}])
-        if answer := self._request("POST", f"/{self._job()}/trigger", said, key=f"trigger-{self._triggered}"):
+        body = self._random.choice([{}, {"on_overlap": "wait"}, {"on_overlap": "skip"}])
+        if answer := self._request("POST", f"/{self._job()}/trigger", body, key=f"trigger-{self._triggered}"):
             self.accepted.add(answer["job_run_id"])
 
     def _pause_a_job(self) -> None:

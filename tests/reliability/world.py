@@ -214,9 +214,9 @@ class World:
         assert answer.status == 201, answer.text
         return str(answer.json["id"])
 
-    def trigger(self, job_id: str, key: str | None = None, **said: Any) -> str:
+    def trigger(self, job_id: str, key: str | None = None, **fields: Any) -> str:
         """Trigger a job; return the run's id."""
-        answer = self.call("POST", f"/{job_id}/trigger", said, key=key)
+        answer = self.call("POST", f"/{job_id}/trigger", fields, key=key)
         assert answer.status == 202, answer.text
         return str(answer.json["job_run_id"])
 

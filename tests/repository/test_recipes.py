@@ -88,7 +88,7 @@ def test_a_field_of_a_job_changes_its_cronjob_or_is_known_not_to(field: str) -> 
     assert field in OTHER_VALUES, f"give {field} another value here, and use it in k8s/manifests.py if the pod needs it"
     values, changes = OTHER_VALUES[field]
 
-    plain, other = (manifests.cronjob(project(), job(project(), **said), NOON) for said in ({}, values))
+    plain, other = (manifests.cronjob(project(), job(project(), **fields), NOON) for fields in ({}, values))
 
     assert (plain["spec"] != other["spec"]) is changes
 

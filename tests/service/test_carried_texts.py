@@ -303,7 +303,7 @@ def test_a_late_text_of_a_pod_that_was_replaced_is_not_put_behind_the_new_ones(w
 
 
 @pytest.mark.parametrize(
-    "said",
+    "written",
     [
         None,
         "text",
@@ -314,9 +314,9 @@ def test_a_late_text_of_a_pod_that_was_replaced_is_not_put_behind_the_new_ones(w
         ["run", "", "2026-01-01T00:00:00+00:00", 7],
     ],
 )
-def test_a_text_that_nobody_sent_is_an_error(said: object) -> None:
+def test_a_text_that_nobody_sent_is_an_error(written: object) -> None:
     with pytest.raises((ValueError, TypeError)):
-        CarriedText.of_json(said)
+        CarriedText.of_json(written)
 
 
 @pytest.mark.parametrize("place", ["", "null", "[]", '["pod-a x", 5]', "7", LogPlace().text()])

@@ -95,10 +95,8 @@ def test_a_file_that_was_rotated_away_between_readings_is_a_line_in_the_log(tabl
     node.collector().read(everything=True)
 
     assert numbers(table.text) == [0, None, 1 + lost]
-    said = table.text.splitlines()[1].decode()
-    assert said == (
-        "[jobs-api: some output between 12:00:00 and 12:01:10 may be lost: the kubelet had rotated it away]"
-    )
+    gap = table.text.splitlines()[1].decode()
+    assert gap == ("[jobs-api: some output between 12:00:00 and 12:01:10 may be lost: the kubelet had rotated it away]")
     last = table.last_log_part(RUNNING)
     assert last
     assert (last.gaps, len(last.files)) == (1, 2)

@@ -139,8 +139,8 @@ def test_a_cluster_out_of_reach_is_asked_again_and_then_told(node: Node, error: 
 
 
 def test_a_message_of_the_kubelet_is_not_given_as_text(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = b"unable to retrieve container logs for containerd://0123456789abcdef0123456789abcdef\n"
-    monkeypatch.setattr(node.log, "answer", lambda *_, **__: iter([said]))
+    answer = b"unable to retrieve container logs for containerd://0123456789abcdef0123456789abcdef\n"
+    monkeypatch.setattr(node.log, "answer", lambda *_, **__: iter([answer]))
 
     assert node.next(LogPlace()) == Followed(RUN, "", LogPlace())
 

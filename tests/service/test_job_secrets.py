@@ -51,8 +51,8 @@ def _unsealed(sealed: str, **context: str) -> str:
 
 
 def new_job(environment: Mapping[str, str], *, in_clear: bool) -> Job:
-    said = {"name": "n", "command": "dbt build", "schedule": "@daily", "environment": dict(environment)}
-    job = Job.new("job_n", JobSettings.of(said, PROJECT), PROJECT, MADE_AT)
+    fields = {"name": "n", "command": "dbt build", "schedule": "@daily", "environment": dict(environment)}
+    job = Job.new("job_n", JobSettings.of(fields, PROJECT), PROJECT, MADE_AT)
     return job if in_clear else job_secrets.with_sealed_secrets(None, job)[0]
 
 

@@ -117,7 +117,7 @@ def test_removals_that_an_operator_confirmed_are_made() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "confirmed",
     [
         confirmation(65),
         confirmation(66, until=NOON),
@@ -126,8 +126,8 @@ def test_removals_that_an_operator_confirmed_are_made() -> None:
     ],
     ids=["fewer", "expired", "used", "another project"],
 )
-def test_unconfirmed_removals_are_held(said: RemovalConfirmation) -> None:
-    assert len(judged(66, 66, said).held) == 66
+def test_unconfirmed_removals_are_held(confirmed: RemovalConfirmation) -> None:
+    assert len(judged(66, 66, confirmed).held) == 66
 
 
 def test_a_confirmation_for_a_project_is_for_nothing_else() -> None:

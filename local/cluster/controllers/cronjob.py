@@ -157,8 +157,8 @@ def _seen(status: Object, jobs: Sequence[Object]) -> tuple[Object, tuple[Note, .
     for job in jobs:
         if job["metadata"]["uid"] not in known and not finished(job):
             # The Job was created just before a crash that lost the status, or somebody created it with this owner.
-            said = f"Saw a job that the controller did not create or forgot: {job['metadata']['name']}"
-            notes.append(Note("Warning", "UnexpectedJob", said))
+            message = f"Saw a job that the controller did not create or forgot: {job['metadata']['name']}"
+            notes.append(Note("Warning", "UnexpectedJob", message))
     successes = [job["status"]["completionTime"] for job in jobs if finished(job) == "Complete"]
     latest = max([*successes, status.get("lastSuccessfulTime", "")])
     seen = {**status, "lastSuccessfulTime": latest} if latest else dict(status)

@@ -81,8 +81,8 @@ def _suspended_or_resumed(job: Object, status: Object, now: datetime) -> tuple[O
     if was == wanted:
         return status, ()
     if wanted:
-        said = Note("Normal", "Suspended", "Job suspended")
-        return _with_condition(status, now, "Suspended", "JobSuspended", said.message), (said,)
+        note = Note("Normal", "Suspended", "Job suspended")
+        return _with_condition(status, now, "Suspended", "JobSuspended", note.message), (note,)
     resumed = _with_condition(status, now, "Suspended", "JobResumed", "Job resumed", is_true=False)
     return {**resumed, "startTime": timestamp(now)}, (Note("Normal", "Resumed", "Job resumed"),)
 

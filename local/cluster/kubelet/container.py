@@ -122,8 +122,8 @@ class ContainerRunner:
         where = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
         self._note(Note("Warning", "BackOff", f"Back-off restarting failed container {name} in pod {where}"))
         self.container.last_state = ended
-        said = f"back-off {backoff.seconds}s restarting failed container={name} pod={where}"
-        self._wait_for("CrashLoopBackOff", said)
+        message = f"back-off {backoff.seconds}s restarting failed container={name} pod={where}"
+        self._wait_for("CrashLoopBackOff", message)
         await backoff.wait(self._node.clock.now())
         self.container.state = ended
 

@@ -26,9 +26,9 @@ async def pull(
             note(Note("Warning", "Failed", f'Failed to pull image "{image}": {failure.message}'))
             note(Note("Warning", "Failed", f"Error: {failure.reason}"))
             if failure.reason == "ErrImagePull":
-                said = f'Back-off pulling image "{image}"'
-                note(Note("Normal", "BackOff", said))
-                wait_for("ImagePullBackOff", f"{said}: {failure.reason}: {failure.message}")
+                message = f'Back-off pulling image "{image}"'
+                note(Note("Normal", "BackOff", message))
+                wait_for("ImagePullBackOff", f"{message}: {failure.reason}: {failure.message}")
             await backoff.wait(began)
 
 

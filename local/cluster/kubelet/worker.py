@@ -190,8 +190,8 @@ class PodWorker:
         if pod is None:
             return False
         self._pod = self._storage.replace("pods", {**pod, "spec": {**pod["spec"], "nodeName": NODE_NAME}})
-        said = f"Successfully assigned {self._namespace}/{self._name} to {NODE_NAME}"
-        self._note(Note("Normal", "Scheduled", said))
+        message = f"Successfully assigned {self._namespace}/{self._name} to {NODE_NAME}"
+        self._note(Note("Normal", "Scheduled", message))
         self._publish()
         return True
 

@@ -22,13 +22,13 @@ class Slack:
         """Each accepted message: its channel, text and blocks, and the token's owner."""
         taken: list[dict[str, Any]] = []
         for request in self.receiver.received:
-            said: dict[str, Any] = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+            fields: dict[str, Any] = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
             if request.headers["content-type"].startswith("application/json"):
-                said = json.loads(request.body)
-            blocks: Any = said.get("blocks", [])
+                fields = json.loads(request.body)
+            blocks: Any = fields.get("blocks", [])
             taken.append(
                 {
-                    **said,
+                    **fields,
                     "blocks": json.loads(blocks) if isinstance(blocks, str) else blocks,
                     "by": request.headers["authorization"],
                 }

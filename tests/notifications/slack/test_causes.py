@@ -24,7 +24,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "/v/x.py", line 10, in e
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         # Different models and lines, but the same cause.
         (
@@ -53,12 +53,12 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "/v/x.py", line 10, in e
         ("Error: run run_7hpfeehru6bgq872 was refused\n", "Error: run run_ji85kt7g4hu0nqa1 was refused\n"),
     ],
 )
-def test_failures_that_differ_in_names_numbers_and_times_have_one_cause(one: str, other: str) -> None:
-    assert cause(one, 1) == cause(other, 2)
+def test_failures_that_differ_in_names_numbers_and_times_have_one_cause(first: str, second: str) -> None:
+    assert cause(first, 1) == cause(second, 2)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         # Messages with the same heading, of which the lines below it differ.
         (
@@ -82,8 +82,8 @@ def test_failures_that_differ_in_names_numbers_and_times_have_one_cause(one: str
         (model("a", "no table"), model("a", "no table") + "02:00:05  \n" + model("b", "no rights")),
     ],
 )
-def test_similar_messages_of_different_causes_are_different(one: str, other: str) -> None:
-    assert cause(one, 1) != cause(other, 2)
+def test_similar_messages_of_different_causes_are_different(first: str, second: str) -> None:
+    assert cause(first, 1) != cause(second, 2)
 
 
 def test_the_message_names_the_model_and_the_cause_does_not_depend_on_it() -> None:

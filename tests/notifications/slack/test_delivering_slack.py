@@ -415,15 +415,15 @@ def test_a_success_with_warnings_is_posted_where_warnings_were_requested(
     queue: Queue, jaffle: Project, slack: Slack
 ) -> None:
     job, _ = new_job(jaffle, slack_channel="#data", slack_alert_on_warning=True)
-    said = "2 warnings: test not_null_orders_id and source erp.orders"
-    warned = new_run(job, jaffle, RunStatus.SUCCESS, message=said, results=ResultCounts(success=8, warn=2))
+    warnings = "2 warnings: test not_null_orders_id and source erp.orders"
+    warned = new_run(job, jaffle, RunStatus.SUCCESS, message=warnings, results=ResultCounts(success=8, warn=2))
     clean = new_run(job, jaffle, RunStatus.SUCCESS, results=ResultCounts(success=10))
     queue.queue_event(warned, Event.SUCCESS, "slack")
     queue.queue_event(clean, Event.SUCCESS, "slack")
     queue.deliver_due(until=MINUTE)
 
     assert slack.texts == ["jaffle / nightly succeeded with 2 warnings"]
-    assert said in str(slack.posted[0]["blocks"])
+    assert warnings in str(slack.posted[0]["blocks"])
 
 
 def test_a_failure_is_not_posted_where_only_warnings_were_requested(jaffle: Project) -> None:

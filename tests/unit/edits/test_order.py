@@ -52,8 +52,8 @@ def job_of(job_id: str, name: str, before: list[str]) -> Job:
 
 
 def changes_between(old: Jobs, new: Jobs) -> tuple[dict[str, Job], list[JobChange]]:
-    present = {one: job_of(one, *said) for one, said in old.items()}
-    kept = [JobChange(at, present.get(one), job_of(one, *said)) for at, (one, said) in enumerate(new.items())]
+    present = {one: job_of(one, *names) for one, names in old.items()}
+    kept = [JobChange(at, present.get(one), job_of(one, *names)) for at, (one, names) in enumerate(new.items())]
     gone = [JobChange(None, job, None) for one, job in present.items() if one not in new]
     return present, [one for one in kept if not one.before or old[one.job.id] != new[one.job.id]] + gone
 

@@ -154,10 +154,10 @@ def test_a_line_that_comes_a_moment_late_from_the_other_stream_is_not_lost() -> 
 
 
 def test_a_message_of_the_kubelet_is_no_log() -> None:
-    said = [b"unable to retrieve container logs for containerd://0123456789abcdef\n"]
+    answer = [b"unable to retrieve container logs for containerd://0123456789abcdef\n"]
 
     with pytest.raises(NotStamped):
-        read_whole(LogPlace(), "pod-a", said, LIMIT)
+        read_whole(LogPlace(), "pod-a", answer, LIMIT)
 
 
 @given(st.text(min_size=1), st.integers(1, 3))

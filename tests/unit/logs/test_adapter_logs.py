@@ -18,7 +18,7 @@ def stopped(*message: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("log", "said"),
+    ("log", "message"),
     [
         # Postgres
         (
@@ -173,8 +173,8 @@ def stopped(*message: str) -> str:
         ),
     ],
 )
-def test_the_message_says_what_was_wrong(log: str, said: str) -> None:
-    assert excerpt(log).said == said
+def test_the_message_says_what_was_wrong(log: str, message: str) -> None:
+    assert excerpt(log).said == message
 
 
 def test_the_rust_engine_s_failing_nodes_are_all_counted() -> None:
@@ -195,7 +195,7 @@ def test_a_question_that_nobody_can_answer_says_how_not_to_be_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "said"),
+    ("log", "message"),
     [
         # ClickHouse
         (
@@ -223,8 +223,8 @@ def test_a_question_that_nobody_can_answer_says_how_not_to_be_asked() -> None:
         ),
     ],
 )
-def test_the_cause_is_found_below_other_lines(log: str, said: str) -> None:
-    assert excerpt(log).said == said
+def test_the_cause_is_found_below_other_lines(log: str, message: str) -> None:
+    assert excerpt(log).said == message
 
 
 def test_names_may_have_blanks() -> None:

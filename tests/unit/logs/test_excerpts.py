@@ -220,13 +220,13 @@ def test_the_most_telling_line_is_the_one_about_the_failure(name: str, line: str
 
 
 def test_the_nodes_running_at_a_kill_are_known_in_every_format() -> None:
-    said = [
+    lines = [
         *(f"{n} of 3 START sql table model main.m{n} ............... [RUN]" for n in (1, 2, 3)),
         "1 of 3 OK created sql table model main.m1 ............ [OK in 0.10s]",
     ]
-    text = "".join(f"02:00:0{n}  {line}\n" for n, line in enumerate(said))
-    debug = "".join(f"02:00:0{n}.123456 [info ] [Thread-1 (]: {line}\n" for n, line in enumerate(said))
-    events = "".join(f'{{"info": {{"level": "info", "msg": "{line}"}}}}\n' for line in said)
+    text = "".join(f"02:00:0{n}  {line}\n" for n, line in enumerate(lines))
+    debug = "".join(f"02:00:0{n}.123456 [info ] [Thread-1 (]: {line}\n" for n, line in enumerate(lines))
+    events = "".join(f'{{"info": {{"level": "info", "msg": "{line}"}}}}\n' for line in lines)
 
     for log in (text, debug, events):
         told = excerpt(f"{log}Killed\n")
@@ -265,7 +265,7 @@ def test_errors_in_capitals_are_errors() -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "said"),
+    ("log", "shown"),
     [
         ("02:00:01  Done. PASS=4 WARN=0 ERROR=0 SKIP=0 TOTAL=4\n", ""),
         (
@@ -303,8 +303,8 @@ def test_errors_in_capitals_are_errors() -> None:
         ("", ""),
     ],
 )
-def test_remarkable_facts_about_a_success_are_shown(log: str, said: str) -> None:
-    assert remarks(log) == said
+def test_remarkable_facts_about_a_success_are_shown(log: str, shown: str) -> None:
+    assert remarks(log) == shown
 
 
 def test_hooks_do_not_hide_the_models_that_were_running() -> None:

@@ -156,7 +156,7 @@ def test_without_the_time_of_the_run_no_day_is_guessed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "rows"),
+    ("message", "rows"),
     [
         ("SELECT 99", 99),
         ("INSERT 0 3", 3),
@@ -168,8 +168,8 @@ def test_without_the_time_of_the_run_no_day_is_guessed() -> None:
         ("OK", None),
     ],
 )
-def test_rows_are_those_that_the_warehouse_surely_wrote(said: str, rows: int | None) -> None:
-    results = read(TEXT.replace("SELECT 12", said))
+def test_rows_are_those_that_the_warehouse_surely_wrote(message: str, rows: int | None) -> None:
+    results = read(TEXT.replace("SELECT 12", message))
 
     assert results
     assert results.results[0].rows == rows

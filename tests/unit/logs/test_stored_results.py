@@ -144,8 +144,8 @@ def test_an_unknown_form_of_results_gives_nothing(content: bytes) -> None:
         max_leaves=12,
     )
 )
-def test_no_json_breaks_the_reader(one: Any) -> None:
-    told = {**MODEL, **one} if isinstance(one, dict) else one
+def test_no_json_breaks_the_reader(node: Any) -> None:
+    told = {**MODEL, **node} if isinstance(node, dict) else node
     head = {"metadata": {"dbt_schema_version": V6, "dbt_version": "1.11"}, "args": {"which": "run"}}
     found = stored_nodes(json.dumps({**head, "results": [told]}).encode())
     assert found is None or isinstance(found, Stored)

@@ -41,7 +41,7 @@ def test_null_expects_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expect", "field", "said"),
+    ("expect", "field", "message"),
     [
         ({}, "expect", "finish_by or max_minutes"),
         ({"finish_by": None, "max_minutes": None}, "expect", "finish_by or max_minutes"),
@@ -61,13 +61,13 @@ def test_null_expects_nothing() -> None:
         (["07:00"], "expect", "object"),
     ],
 )
-def test_anything_else_is_refused_in_words_that_say_what_would_be_right(expect: Any, field: str, said: str) -> None:
+def test_anything_else_is_refused_in_words_that_say_what_would_be_right(expect: Any, field: str, message: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         settings(expect)
 
     [fault] = caught.value.faults
     assert fault.field == field
-    assert said in fault.message
+    assert message in fault.message
 
 
 def test_a_wrong_schedule_is_the_only_fault_where_runs_are_to_end_by_a_time() -> None:

@@ -43,11 +43,11 @@ class Edit:
 
     def document(self) -> dict[str, Any]:
         """Return what is sent."""
-        said = dict(self.changes)
+        fields = dict(self.changes)
         if self.pause is None:
-            return said
+            return fields
         until = BEGIN + timedelta(seconds=self.pause)
-        return said | {"paused_until": until if until > self.at else None, "pause_reason": f"until {self.pause}"}
+        return fields | {"paused_until": until if until > self.at else None, "pause_reason": f"until {self.pause}"}
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,12 @@ EDITS = st.one_of(
 
 
 def put(job: Job, project: Project, edit: Edit) -> Job:
-    said = {
+    fields = {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in edit.document().items()
     }
-    if said.get("paused_until", ...) is None:
-        said["pause_reason"] = None
-    return reread(job.changed(said, project, edit.at, lambda _: {}))
+    if fields.get("paused_until", ...) is None:
+        fields["pause_reason"] = None
+    return reread(job.changed(fields, project, edit.at, lambda _: {}))
 
 
 def reread(job: Job) -> Job:
@@ -111,11 +111,11 @@ def reread(job: Job) -> Job:
 
 
 def operate(project: Project, edit: Edit) -> Project:
-    said = edit.document()
-    if said.get("paused_until", ...) is None:
-        said["pause_reason"] = None
+    fields = edit.document()
+    if fields.get("paused_until", ...) is None:
+        fields["pause_reason"] = None
     before = project.without_what_is_over(edit.at)
-    after = before.changed(before.settings.model_copy(update=said), edit.at)
+    after = before.changed(before.settings.model_copy(update=fields), edit.at)
     pauses = PauseHistory[PausedSpan].model_validate(after.pauses.model_dump(mode="json"))
     return after.model_copy(update={"pauses": pauses})
 

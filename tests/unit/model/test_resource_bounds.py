@@ -17,9 +17,9 @@ BYTES = ["memory", "ephemeral-storage"]
 
 
 def faults(resources: Any, in_project: Project | None = None) -> dict[str, str]:
-    said = {"name": "n", "command": "dbt build", "schedule": "@daily", "resources": resources}
+    fields = {"name": "n", "command": "dbt build", "schedule": "@daily", "resources": resources}
     try:
-        JobSettings.of(said, in_project or project())
+        JobSettings.of(fields, in_project or project())
     except InvalidRequest as invalid:
         return {fault.field.removeprefix("resources."): fault.message for fault in invalid.faults}
     return {}

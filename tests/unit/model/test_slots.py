@@ -309,8 +309,8 @@ def synced(**values: Any) -> SyncedVersion:
 
 def quota(minute: float) -> dict[str, Any]:
     """Return the Event of a CronJob that may make no Job."""
-    said = 'Error creating job: jobs.batch "x" is forbidden: exceeded quota: jobs'
-    return event("FailedCreate", said) | {"lastTimestamp": at(minute).isoformat()}
+    message = 'Error creating job: jobs.batch "x" is forbidden: exceeded quota: jobs'
+    return event("FailedCreate", message) | {"lastTimestamp": at(minute).isoformat()}
 
 
 LATE = SINCE.model_copy(update={"in_force_at": None})

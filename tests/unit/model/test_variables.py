@@ -41,9 +41,9 @@ REFUSED, FREE = REFUSED_NAMES.split(), FREE_NAMES.split()
 
 
 def faults(environment: dict[str, str], in_project: Project | None = None) -> dict[str, str]:
-    said = {"name": "n", "command": "dbt build", "schedule": "@daily", "environment": environment}
+    fields = {"name": "n", "command": "dbt build", "schedule": "@daily", "environment": environment}
     try:
-        JobSettings.of(said, in_project or project())
+        JobSettings.of(fields, in_project or project())
     except InvalidRequest as invalid:
         return {fault.field: fault.message for fault in invalid.faults}
     return {}

@@ -58,7 +58,7 @@ def test_in_a_usual_day_there_are_some_twenty_attempts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "wait"),
+    ("header", "wait"),
     [
         (None, None),
         ("", None),
@@ -79,12 +79,12 @@ def test_in_a_usual_day_there_are_some_twenty_attempts() -> None:
         ("x" * 65_000, None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(said: str | None, wait: timedelta | None) -> None:
-    assert asked_for(said, NOON) == wait
+def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(header: str | None, wait: timedelta | None) -> None:
+    assert asked_for(header, NOON) == wait
 
 
 @given(st.text() | st.from_regex(r"\w{3}, \d{1,3} \w{3} \d{1,5} \d{1,3}:\d\d:\d\d [+-]?\w{1,6}"))
-def test_no_retry_after_is_too_much(said: str) -> None:
-    wait = asked_for(said, NOON)
+def test_no_retry_after_is_too_much(header: str) -> None:
+    wait = asked_for(header, NOON)
 
     assert wait is None or timedelta(0) <= wait <= GIVE_UP_AFTER

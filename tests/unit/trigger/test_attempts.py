@@ -135,11 +135,11 @@ def test_the_delay_counts_from_the_end_before(end: int | None, seen: int, starts
     assert second.job_name.endswith(f"-{second.launch_after:%Y%m%d-%H%M%S}")
 
 
-@pytest.mark.parametrize("whose", ["job", "project"])
-def test_a_paused_job_gets_no_attempts_until_the_end_of_the_pause(whose: str) -> None:
+@pytest.mark.parametrize("paused_in", ["job", "project"])
+def test_a_paused_job_gets_no_attempts_until_the_end_of_the_pause(paused_in: str) -> None:
     until = "2026-04-28T13:00:00Z"
-    theirs = project(deployed=True, **({"paused_until": until} if whose == "project" else {}))
-    paused = a_job(**({"paused_until": until} if whose == "job" else {}))
+    theirs = project(deployed=True, **({"paused_until": until} if paused_in == "project" else {}))
+    paused = a_job(**({"paused_until": until} if paused_in == "job" else {}))
 
     found = [attempts.kept_from_starting(TriggeredBy.SCHEDULED, theirs, paused, NOON + n * MINUTE) for n in (59, 60)]
 
@@ -169,8 +169,8 @@ def test_a_job_that_does_not_run_by_itself_gets_no_attempts(
 
 
 def test_an_attempt_has_the_variables_the_cause_and_the_commit_of_the_run_before() -> None:
-    said: dict[str, Any] = {"environment": {"DAY": "monday", "A_TOKEN": "***"}, "sealed_variables": "A_TOKEN:sealed"}
-    before = a_run(**said, cause="because", git_sha="1f0a9c3")
+    fields: dict[str, Any] = {"environment": {"DAY": "monday", "A_TOKEN": "***"}, "sealed_variables": "A_TOKEN:sealed"}
+    before = a_run(**fields, cause="because", git_sha="1f0a9c3")
 
     attempt = after(before, environment={"DAY": "sunday", "TARGET": "prod"})
 

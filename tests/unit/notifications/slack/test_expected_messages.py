@@ -34,9 +34,9 @@ def written(kind: AlertKind, stored: bool = True, usual: list[float] | None = No
 
 
 def test_a_late_run_says_when_it_should_have_ended_and_what_it_usually_takes() -> None:
-    said = written(AlertKind.LATE, usual=[600.0, 750.0, 5000.0])
+    alert = written(AlertKind.LATE, usual=[600.0, 750.0, 5000.0])
 
-    assert header(said) == "jaffle / nightly is late"
+    assert header(alert) == "jaffle / nightly is late"
     for text in (
         "*Status*\\nrunning",
         "*Should have ended*",
@@ -47,18 +47,18 @@ def test_a_late_run_says_when_it_should_have_ended_and_what_it_usually_takes() -
         "Run `run_1`",
         "`dbt build`",
     ):
-        assert text in shown(said)
-    assert "Failed in a row" not in shown(said)
+        assert text in shown(alert)
+    assert "Failed in a row" not in shown(alert)
 
 
 def test_a_slot_without_a_run_says_so_and_why() -> None:
     why = "The cluster has been out of reach since 2026-04-28T11:50:00Z"
-    said = written(AlertKind.LATE, stored=False, status=RunStatus.PENDING, start_time=None, message=why)
+    alert = written(AlertKind.LATE, stored=False, status=RunStatus.PENDING, start_time=None, message=why)
 
-    assert header(said) == "jaffle / nightly is late"
+    assert header(alert) == "jaffle / nightly is late"
     for text in ("not started yet", why, "No run yet", "no success on record"):
-        assert text in shown(said)
-    assert "run_1" not in shown(said)
+        assert text in shown(alert)
+    assert "run_1" not in shown(alert)
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_the_title_says_what_is_the_case_when_it_is_sent(kind: AlertKind, run: d
 def test_a_list_of_jobs_says_what_they_have_in_common(kind: AlertKind) -> None:
     members = [Member(job_id=f"job_{at}", job_name=f"job-{at}", run_id=f"run_{at}") for at in range(3)]
 
-    said = message(facts(kind, run=a_run(**GOING), members=members))
+    alert = message(facts(kind, run=a_run(**GOING), members=members))
 
     titles = {
         AlertKind.LATE: "3 jobs of jaffle are late",
         AlertKind.LONG: "3 jobs of jaffle take longer than expected",
         AlertKind.AWAITED: "3 jobs of jaffle have succeeded after all",
     }
-    assert header(said) == titles[kind]
-    assert "job-2" in shown(said)
+    assert header(alert) == titles[kind]
+    assert "job-2" in shown(alert)
 
 
 def fact(event: Event, minutes: float = 0, job: str = "a", **more: Any) -> Fact:
@@ -131,8 +131,8 @@ def test_a_late_slot_whose_run_has_succeeded_before_its_message_is_sent_says_bot
     _, _, gathering = wake(storms, "dlv_a_late_0", "a", late.until or NOON)
     assert gathering
     run = a_run(**{**GOING, "status": RunStatus.PENDING})
-    said = message(facts(AlertKind.LATE, run=run, stored=False, members=gathering.members))
-    assert "It has succeeded since." in shown(said)
+    alert = message(facts(AlertKind.LATE, run=run, stored=False, members=gathering.members))
+    assert "It has succeeded since." in shown(alert)
     assert "It has succeeded since." not in shown(message(facts(AlertKind.LATE, run=run, members=gathering.members)))
 
 

@@ -69,7 +69,7 @@ def test_a_failure_says_what_a_person_needs() -> None:
 
     assert header(written) == "jaffle / nightly failed"
     assert written["text"] == "jaffle / nightly failed"
-    for said in (
+    for text in (
         "failed",
         "12 min 34 s",
         "its schedule",
@@ -81,7 +81,7 @@ def test_a_failure_says_what_a_person_needs() -> None:
         "run_1",
         "dbt build",
     ):
-        assert said in shown(written), said
+        assert text in shown(written), text
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ def test_a_run_that_could_not_start_is_reported_with_its_error() -> None:
 def test_a_run_that_was_tried_again_says_how_often_and_what_began_it(kind: AlertKind) -> None:
     retried = {"attempt": 3, "retry_of": "run_0", "triggered_by": "retry", "first_triggered_by": "scheduled"}
 
-    said = shown(message(facts(kind, run=a_run(**retried))))
+    text = shown(message(facts(kind, run=a_run(**retried))))
 
-    assert "*Attempts*\\n3" in said
-    assert "its schedule" in said
+    assert "*Attempts*\\n3" in text
+    assert "its schedule" in text
 
 
 def test_a_recovery_says_how_long_it_was_down() -> None:
@@ -151,14 +151,14 @@ def test_with_many_failures_a_few_are_shown_and_all_are_counted() -> None:
 
 
 def test_jobs_on_a_list_say_their_own_error_where_it_is_another() -> None:
-    said = [
+    errors = [
         "dbt exited with code 1: model a: no table orders_2024",
         "dbt exited with code 1: model a: no table orders_2024",
         "dbt exited with code 1: model a: no table orders_2025 for password=hunter2hunter2",
     ]
-    members = [Member(job_id=f"job_{n}", job_name=f"load {n}", run_id=f"run_{n}", said=said[n]) for n in range(3)]
+    members = [Member(job_id=f"job_{n}", job_name=f"load {n}", run_id=f"run_{n}", said=errors[n]) for n in range(3)]
 
-    written = shown(message(facts(members=members, run=a_run(id="run_0", error_message=said[0]))))
+    written = shown(message(facts(members=members, run=a_run(id="run_0", error_message=errors[0]))))
 
     assert written.count("orders_2024") == 1
     assert "orders_2025" in written
