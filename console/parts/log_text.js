@@ -1,18 +1,27 @@
 /* The text of a log as lines, and the search in it. It does not use the page, so that it can be tested alone. */
-/* Escape sequences for colours and the like, and for links. */
-const ESCAPES = /\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))/g;
+/* The escape sequences of ECMA-48: for colours and the like, for links and titles, and short ones as of `tput sgr0`. */
+const ESCAPES = /(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]/g;
+const UNPRINTABLE = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
 const LONGEST_SHOWN = 4000;
 const ERROR = /\b(?:ERROR|FAIL(?:ED|URE)?|FATAL|CRITICAL)\b(?!\s*=\s*0)|^\s*(?:\w+\.)*\w*(?:Error|Exception)\b|\b(?:Database|Compilation|Runtime|Parsing) Error\b|^Traceback /;
 const WARNING = /\bWARN(?:ING)?\b(?!\s*=\s*0)/;
 const DEBUG = /\bDEBUG\b|\[debug\s*\]/;
 const LEVELS = { error: "error", critical: "error", warn: "warn", warning: "warn", debug: "debug" };
 
+/* What a terminal would show of a line: of a progress bar, which goes back to the start by carriage returns, its last
+   state. */
+const printed = (line) => {
+  if (!UNPRINTABLE.test(line)) return line;
+  const plain = line.replace(ESCAPES, "").replace(/\r+$/, "");
+  return plain.slice(plain.lastIndexOf("\r") + 1).replace(new RegExp(UNPRINTABLE, "g"), "");
+};
+
 /* One line of dbt's JSON format as readable text, or null for any other line. */
 const fromJson = (line) => {
   try {
     const { info, data } = JSON.parse(line);
     if (!info || info.msg === undefined) return null;
-    return { text: `${String(info.ts || "").slice(11, 19)}  ${String(info.msg).replaceAll("\n", " ").replace(ESCAPES, "")}`,
+    return { text: `${String(info.ts || "").slice(11, 19)}  ${printed(String(info.msg).replaceAll("\n", " "))}`,
       level: data?.status === "error" || data?.status === "fail" ? "error" : LEVELS[info.level] || "" };
   } catch { return null; }
 };
@@ -50,12 +59,9 @@ export class LogText {
   }
 
   shown(line, at) {
-    let text = line.endsWith("\r") ? line.slice(0, -1) : line;
-    if (text.startsWith("{") && text.includes('"info"')) {
-      const read = fromJson(text);
-      if (read) { this.levels.set(at, read.level); text = read.text; }
-    }
-    if (text.includes("\x1b")) text = text.replace(ESCAPES, "");
+    const read = line.startsWith("{") && line.includes('"info"') ? fromJson(line) : null;
+    if (read) this.levels.set(at, read.level);
+    const text = read ? read.text : printed(line);
     return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)} … and ${text.length - LONGEST_SHOWN} more characters` : text;
   }
 

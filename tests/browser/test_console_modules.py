@@ -97,6 +97,25 @@ def test_a_log_has_the_same_lines_whatever_the_pieces_in_which_it_comes() -> Non
     assert all(one == found[0] for one in found[1:])
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("10 %\r55 %\r\x1b[K100 %", "100 %"),
+        ("of Windows\r", "of Windows"),
+        ("\x1b[1mbold\x1b(B\x1b[m of tput", "bold of tput"),
+        ("\x1b[38:2::1:2:3mcolour\x1b[0m\x1b=\x1b[>4;2m", "colour"),
+        ("\x1b]8;;https://example.com\x1b\\link\x1b]8;;\x07", "link"),
+        ("bell\x07, back\x08, a\ttab", "bell, back, a\ttab"),
+        ("cut off \x1b[3", "cut off 3"),
+        (json.dumps({"info": {"msg": "\x1b[32mOK\x1b[0m\n\x1b(B", "ts": "2026-04-28T02:00:07Z"}}), "02:00:07  OK "),
+    ],
+)
+def test_a_log_line_is_shown_as_a_terminal_would_leave_it(written: str, shown: str) -> None:
+    read = "(() => { const log = new module.LogText(); log.append(given); return log.lines; })()"
+
+    assert in_node("log_text.js", read, written + "\n") == [shown]
+
+
 def test_a_continued_search_finds_the_same_as_a_new_one() -> None:
     search = """(() => {
       const log = new module.LogText(), going = module.finder();
