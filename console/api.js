@@ -1,8 +1,11 @@
 /* The one module that calls the API. The token is stored in this tab's sessionStorage, and never in an address. */
+import { visible } from "./parts/visible.js";
 import { watched } from "./parts/watched.js";
 
 const TOKEN = "token";
 const LONGEST_PROBE_MS = 15_000;
+/* The API answers within 29 seconds. A connection that broke while the computer slept may stay silent for ever. */
+const LONGEST_ANSWER_MS = 60_000;
 /* The page is at <stage>/console, the API at <stage>/api/v1. */
 export const BASE = `${location.pathname.replace(/\/console(\/.*)?$/, "").replace(/\/$/, "")}/api/v1`;
 
@@ -38,10 +41,17 @@ export const identify = async () => {
   if (session.get().token === token) session.set({ token, me, refused: false });
 };
 
-const seconds = (ms, signal) => new Promise((resolve, reject) => {
-  const timer = setTimeout(resolve, ms);
-  signal?.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
+/* Waits so many milliseconds, or until the target has the event. */
+const pause = (ms, target, event) => new Promise((resolve) => {
+  const end = () => { clearTimeout(timer); target?.removeEventListener(event, end); resolve(); };
+  const timer = setTimeout(end, ms);
+  target?.addEventListener(event, end);
 });
+
+const seconds = async (ms, signal) => {
+  await pause(ms, signal, "abort");
+  signal?.throwIfAborted();
+};
 
 const address = (path, query = {}) => {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
@@ -59,16 +69,19 @@ const send = async (method, path, { query, body, key, signal } = {}) => {
   const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
-  let response;
+  let response, answer;
+  const silent = new AbortController();
+  const timer = setTimeout(() => silent.abort(), LONGEST_ANSWER_MS);
   try {
     response = await fetch(address(path, query), {
-      method, headers, signal, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body),
+      method, headers, signal: AbortSignal.any([silent.signal, ...(signal ? [signal] : [])]), cache: "no-store",
+      body: body === undefined ? undefined : JSON.stringify(body),
     });
+    answer = await answerOf(response);
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Unreachable("The API cannot be reached.", { cause: error });
-  }
-  const answer = await answerOf(response);
+  } finally { clearTimeout(timer); }
   /* An answer to a request with one token must not be shown to a user who has logged in with another one since. */
   if (session.get().token !== token) throw new DOMException("You have logged out meanwhile.", "AbortError");
   if (response.ok) return answer;
@@ -76,16 +89,15 @@ const send = async (method, path, { query, body, key, signal } = {}) => {
   throw new Refused(response.status, answer, Number(response.headers.get("Retry-After")) || 0);
 };
 
-/* Tries until the API answers. All calls wait for the same probe, so that a server that comes back is not overrun. */
+/* Tries until the API answers, while the tab is visible. All calls wait for the same probe, so that a server that comes
+   back is not overrun. */
 let returning = null;
 const comeBack = () => {
   returning ??= (async () => {
     trouble.set({ kind: "away" });
     for (let wait = 1000; ; wait = Math.min(wait * 2, LONGEST_PROBE_MS)) {
-      await new Promise((resolve) => {
-        const timer = setTimeout(resolve, wait);
-        addEventListener("online", () => { clearTimeout(timer); resolve(); }, { once: true });
-      });
+      await pause(wait, window, "online");
+      await visible();
       try { await send("GET", "/me"); break; } catch (error) { if (!isAway(error)) break; }
     }
     trouble.set(null);

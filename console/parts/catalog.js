@@ -9,10 +9,13 @@ let reading = null, readAt = 0;
 
 session.watch(({ token }) => { if (!token) { catalog.set(null); reading = null; readAt = 0; } });
 
+/* The job that was changed last: a change may be made while an older answer is on its way. */
+const newer = (job, known) => (known && known.updated_at > job.updated_at ? known : job);
+
 const read = async () => {
   const { projects } = await get("/projects");
   const lists = await Promise.all(projects.map((project) => all(`/projects/${project.id}/jobs`, "jobs", { limit: 500 })));
-  const jobs = lists.flat();
+  const jobs = lists.flat().map((job) => newer(job, catalog.get()?.jobs.get(job.id)));
   const found = {
     projects: new Map(projects.map((project) => [project.id, project])),
     jobs: new Map(jobs.map((job) => [job.id, job])),
@@ -37,10 +40,10 @@ export const readCatalog = async () => {
   return reading;
 };
 
-/* Replaces a job in the catalog with the answer of a change. */
+/* Replaces a job in the catalog with an answer about it. */
 export const putJob = (job) => {
   const { projects, jobs } = catalog.get() || {};
-  if (jobs) catalog.set({ projects, jobs: new Map(jobs).set(job.id, job) });
+  if (jobs) catalog.set({ projects, jobs: new Map(jobs).set(job.id, newer(job, jobs.get(job.id))) });
 };
 
 export const pathOf = (job) => `/projects/${job.project_id}/jobs/${job.id}`;

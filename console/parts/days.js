@@ -2,7 +2,7 @@
 import { get } from "../api.js";
 import { html } from "./html.js";
 import { Loading } from "./notices.js";
-import { useLoaded } from "./polling.js";
+import { useLoaded, usePolling } from "./polling.js";
 import { Mark, STATUSES } from "./status.js";
 import { duration } from "./times.js";
 
@@ -31,7 +31,14 @@ const Day = ({ day, at, most }) => {
 };
 
 export const Days = ({ project, job }) => {
-  const { data, error } = useLoaded((signal) => get(`/projects/${project}/runs/daily-stats`, { days: DAYS, job_id: job }, signal).then(({ days }) => days), [project, job]);
+  const load = (signal) => get(`/projects/${project}/runs/daily-stats`, { days: DAYS, job_id: job }, signal).then(({ days }) => days);
+  const { data, error, setData } = useLoaded(load, [project, job]);
+  usePolling(async (signal) => {
+    const found = await load(signal);
+    const changed = JSON.stringify(found) !== JSON.stringify(data);
+    if (changed) setData(found);
+    return changed;
+  }, { fastest: 30_000, slowest: 300_000, active: !!data });
   /* Runs that ended before counting began are not in these counts; only zeros here would contradict the runs above. */
   if (error || (data && !data.some((day) => day.total_runs))) return null;
   if (!data) return html`<${Loading} lines=${2} />`;

@@ -60,7 +60,7 @@ const download = async (run, log) => {
 };
 
 export const Log = ({ run, line, onEnd }) => {
-  const { log, done, error, turn } = useLog(run.id);
+  const { log, done, whole, error, turn, retry } = useLog(run.id);
   const [text, setText] = useState("");
   const [following, setFollowing] = useState(!line);
   const [at, setAt] = useState(0);
@@ -95,13 +95,13 @@ export const Log = ({ run, line, onEnd }) => {
         <button type="button" aria-pressed=${following} onClick=${() => { setQuery({ line: undefined }); setFollowing(!following); }}>${done ? "End" : "Follow"}</button>
         <button type="button" onClick=${() => download(run, log).catch((problem) => notify(problem.message, "bad"))}>Download</button>
       </header>
-      <${Failure} error=${error} />
+      <${Failure} error=${error} retry=${retry} />
       <div ref=${room} class="log" tabindex="0" role="region" aria-label="Lines of the log" onScroll=${scrolled}>
         <div class="log-room" style=${{ height: `${count * LINE}px` }}>
           ${lines.map((one) => html`<${Line} key=${one} log=${log} at=${one} id=${run.id} needle=${text} chosen=${one === chosen} />`)}
         </div>
-        ${!count && html`<p class="empty">${done ? "The log is empty." : "Nothing is written yet."}</p>`}
+        ${!count && html`<p class="empty">${whole ? "The log is empty." : "Nothing is written yet."}</p>`}
       </div>
-      <p class="log-state" role="status">${done ? "The log is complete." : html`<span class="live-dot" aria-hidden="true"></span> It follows the run.`}</p>
+      <p class="log-state" role="status">${whole ? "The log is complete." : done ? "The page does not follow this log any more." : html`<span class="live-dot" aria-hidden="true"></span> It follows the run.`}</p>
     </section>`;
 };

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { trouble } from "../api.js";
 import { html } from "./html.js";
+import { outdated } from "./polling.js";
 import { useWatched, watched } from "./watched.js";
 
 const SHOWN_MS = 6000;
@@ -27,6 +28,7 @@ export const Notices = () => html`
 /* Says why the page is not up to date, while it is not. */
 export const Trouble = () => {
   const what = useWatched(trouble);
+  const error = useWatched(outdated);
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
     if (what?.kind !== "slow") return undefined;
@@ -35,8 +37,9 @@ export const Trouble = () => {
     return () => clearInterval(timer);
   }, [what]);
   const text = what?.kind === "away" ? "The API does not answer. The page shows its last state, and continues by itself."
-    : what ? `The API asks for a pause. The page goes on in ${Math.max(1, Math.ceil((what.until - now) / 1000))} s.` : "";
-  return html`<div class="trouble" role="status" hidden=${!what}>
+    : what ? `The API asks for a pause. The page goes on in ${Math.max(1, Math.ceil((what.until - now) / 1000))} s.`
+      : error ? `What you see may be out of date. ${error.message}` : "";
+  return html`<div class="trouble" role="status" hidden=${!text}>
     <span class="trouble-dot" aria-hidden="true"></span> ${text}</div>`;
 };
 

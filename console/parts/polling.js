@@ -1,5 +1,6 @@
 /* Loads the data of a view and keeps it up to date, without too many requests. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { watched } from "./watched.js";
 
 /* Loads once, and again when `inputs` change. Returns { data, error, loading, reload, setData }. */
 export const useLoaded = (load, inputs) => {
@@ -19,13 +20,21 @@ export const useLoaded = (load, inputs) => {
   return { ...state, reload, setData };
 };
 
+/* The last error of those that cannot bring the page up to date, or null. */
+export const outdated = watched(null);
+const failing = new Map();
+const failed = (own, error) => {
+  if (error) failing.set(own, error); else failing.delete(own);
+  outdated.set([...failing.values()].at(-1) ?? null);
+};
+
 const OPEN_MS = 10_000;
 /* What `look` returns if nothing has changed but a run is open, so that something may change soon. */
 export const GOES_ON = "goes on";
 
 /* Calls `look(signal)` again and again: `fastest` ms after it returned true, which means that something has changed;
-   after ever longer pauses, up to `slowest`, while it returns false, and up to OPEN_MS while it returns GOES_ON.
-   Nothing is requested while the tab is hidden. */
+   after ever longer pauses, up to `slowest`, while it returns false or throws, and up to OPEN_MS while it returns
+   GOES_ON. Nothing is requested while the tab is hidden. */
 export const usePolling = (look, { fastest = 3000, slowest = 30_000, active = true }, inputs = []) => {
   const latest = useRef(look);
   latest.current = look;
@@ -40,8 +49,10 @@ export const usePolling = (look, { fastest = 3000, slowest = 30_000, active = tr
       try {
         const found = await latest.current(ending.signal);
         wait = found === true ? fastest : Math.min(wait * 1.5, found === GOES_ON ? OPEN_MS : slowest);
-      } catch {
-        wait = slowest;
+        if (!ending.signal.aborted) failed(ending, null);
+      } catch (error) {
+        wait = Math.min(wait * 2, slowest);
+        if (!ending.signal.aborted && error.name !== "AbortError") failed(ending, error);
       }
       busy = false;
       plan();
@@ -49,7 +60,12 @@ export const usePolling = (look, { fastest = 3000, slowest = 30_000, active = tr
     const shown = () => { clearTimeout(timer); if (!document.hidden) { wait = fastest; turn(); } };
     document.addEventListener("visibilitychange", shown);
     plan();
-    return () => { ending.abort(); clearTimeout(timer); document.removeEventListener("visibilitychange", shown); };
+    return () => {
+      ending.abort();
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", shown);
+      failed(ending, null);
+    };
   }, [active, fastest, slowest, ...inputs]);
 };
 

@@ -71,7 +71,7 @@ const reasons = (slots) => {
 };
 
 export const Slots = ({ job }) => {
-  const { data, error, reload } = useLoaded((signal) => get(`${pathOf(job)}/slots`, {}, signal).then(({ slots }) => slots), [job.id, job.updated_at]);
+  const { data, error, reload } = useLoaded((signal) => get(`${pathOf(job)}/slots`, {}, signal).then(({ slots }) => slots), [job.id, job.updated_at, job.next_run_at]);
   const [chosen, setChosen] = useState(null);
   const { rows, hourly, columns } = useMemo(() => (data?.length ? grouped(data) : { rows: [] }), [data]);
   if (!data) return error ? html`<${Failure} error=${error} retry=${reload} />` : html`<${Loading} />`;

@@ -24,6 +24,11 @@ export const Status = ({ status, quiet }) => html`
   <span class=${`status of-${status}${quiet ? " quiet" : ""}`}><${Mark} status=${status} /> ${STATUSES[status] || status}</span>`;
 
 export const isOpen = (run) => run.status === "pending" || run.status === "running";
+const stage = (run) => (run.status === "pending" ? 0 : run.status === "running" ? 1 : 2);
+
+/* Whether an answer about a run is older than what is known of the run: answers may overtake each other. The times are in
+   whole seconds, within which the status tells, because it never goes back. */
+export const isOlder = (run, known) => run.updated_at < known.updated_at || (run.updated_at === known.updated_at && stage(run) < stage(known));
 export const isFailure = (run) => run.status === "failed" || run.status === "error";
 
 /* Why a run was started. */

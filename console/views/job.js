@@ -1,5 +1,5 @@
 /* One job: its runs, their durations, its slots, its history, and its notifications. */
-import { useCallback, useState } from "preact/hooks";
+import { useCallback, useRef, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { catalog as known, jobLink, putJob, useCatalog } from "../parts/catalog.js";
 import { Days } from "../parts/days.js";
@@ -20,7 +20,7 @@ import { Legend, Strip } from "../parts/strip.js";
 import { Tabs } from "../parts/tabs.js";
 import { Distance, Time, duration, utc } from "../parts/times.js";
 
-const RUNS = 100;
+const RUNS = 100, JOB_FRESH_MS = 30_000;
 
 const useJob = (project, id) => {
   const [failed, setFailed] = useState(null);
@@ -37,10 +37,13 @@ const useJob = (project, id) => {
 
 const useRunsOf = (project, job, read) => {
   const loaded = useLoaded((signal) => get(`/projects/${project}/runs`, { job_id: job, limit: RUNS }, signal).then(({ runs }) => runs), [project, job]);
+  const readAt = useRef(Date.now());
   usePolling(async (signal) => {
     const { runs } = await get(`/projects/${project}/runs`, { job_id: job, limit: RUNS }, signal);
     const changed = JSON.stringify(runs) !== JSON.stringify(loaded.data);
-    if (changed) { loaded.setData(runs); read(); }
+    if (changed) loaded.setData(runs);
+    /* Others may change the job too, in another tab or by the API. */
+    if (changed || Date.now() - readAt.current > JOB_FRESH_MS) { readAt.current = Date.now(); read(); }
     return changed || (runs.some(isOpen) && GOES_ON);
   }, { fastest: 4000, active: !!loaded.data });
   return loaded;
@@ -103,6 +106,7 @@ export const JobView = ({ project: projectId, job: jobId, query }) => {
       <${Heading}>${job.name} <${JobState} job=${job} /><//>
       <${JobActions} job=${job} keys />
     </div>
+    <${Failure} error=${error} />
     ${job.description && html`<p class="lead">${job.description}</p>`}
     <p class="command"><code>${job.command}</code> ${project && html`<${Badge}>${project.project_type}<//>`}</p>
     <${Facts} job=${job} project=${project} />

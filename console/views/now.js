@@ -9,7 +9,7 @@ import { newest } from "../parts/newest.js";
 import { Empty, Failure, Loading, announce } from "../parts/notices.js";
 import { GOES_ON, useLoaded, useNow, usePolling } from "../parts/polling.js";
 import { useTitle } from "../parts/route.js";
-import { Badge, CAUSES, STATUSES, Status, isFailure, isOpen } from "../parts/status.js";
+import { Badge, CAUSES, STATUSES, Status, isFailure, isOlder, isOpen } from "../parts/status.js";
 import { Distance, Elapsed, Time, duration, elapsed, ms, utc } from "../parts/times.js";
 
 const RECENT = 100, FAILURES = 6, NEXT = 6, KEPT = 400;
@@ -31,6 +31,8 @@ const merged = (before, runs) => {
   return sorted.filter((run, at) => at < KEPT || isOpen(run));
 };
 
+const isChanged = (run, known) => !known || (!isOlder(run, known) && (run.updated_at !== known.updated_at || run.status !== known.status));
+
 /* The runs, kept up to date. All runs since `since` are among them. */
 const useRuns = () => {
   const loaded = useLoaded(first, []);
@@ -41,7 +43,7 @@ const useRuns = () => {
     const { runs: found, gap } = await newest(known.current, {}, signal);
     if (gap) return loaded.setData(await first(signal)), true;
     const before = new Map(known.current.map((run) => [run.id, run]));
-    const fresh = found.filter((run) => before.get(run.id)?.updated_at !== run.updated_at);
+    const fresh = found.filter((run) => isChanged(run, before.get(run.id)));
     if (fresh.length) {
       loaded.setData({ ...loaded.data, runs: merged(known.current, fresh) });
       tell(fresh.filter((run) => before.get(run.id)?.status !== run.status));

@@ -11,7 +11,7 @@ import { Empty, Failure, Loading } from "../parts/notices.js";
 import { GOES_ON, usePolling } from "../parts/polling.js";
 import { useTitle } from "../parts/route.js";
 import { inWords } from "../parts/schedule.js";
-import { Badge, isOpen } from "../parts/status.js";
+import { Badge, isOlder, isOpen } from "../parts/status.js";
 import { Legend, STRIP, Strip } from "../parts/strip.js";
 import { Distance, Time, utc } from "../parts/times.js";
 
@@ -23,8 +23,9 @@ const strips = new Map();
 
 const addRuns = (runs) => {
   for (const run of runs) {
-    const known = strips.get(run.job_id)?.runs || [];
-    const byId = new Map([...known, run].map((one) => [one.id, one]));
+    const byId = new Map(strips.get(run.job_id)?.runs?.map((one) => [one.id, one]));
+    if (byId.has(run.id) && isOlder(run, byId.get(run.id))) continue;
+    byId.set(run.id, run);
     const sorted = [...byId.values()].sort((one, other) => (one.created_at < other.created_at ? 1 : -1)).slice(0, STRIP);
     strips.set(run.job_id, { runs: sorted, whole: strips.get(run.job_id)?.whole || sorted.length === STRIP });
   }
@@ -50,8 +51,9 @@ const useStrips = (projects) => {
     const { runs, gap } = await newest(known, { project_id: projects.length === 1 ? projects[0].id : undefined }, signal);
     await readCatalog();
     if (gap) return setTurn((before) => before + 1), true;
-    const changed = runs.some((run) => seen.current.get(run.id) !== run.updated_at);
-    seen.current = new Map(runs.map((run) => [run.id, run.updated_at]));
+    const state = (run) => `${run.status} ${run.updated_at}`;
+    const changed = runs.some((run) => seen.current.get(run.id) !== state(run));
+    seen.current = new Map(runs.map((run) => [run.id, state(run)]));
     if (changed) { addRuns(runs); drawn(); }
     return changed || (runs.some(isOpen) && GOES_ON);
   }, { fastest: 4000, active: projects.length > 0 }, [ids]);

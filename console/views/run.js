@@ -12,17 +12,19 @@ import { Results } from "../parts/results.js";
 import { useTitle } from "../parts/route.js";
 import { RunActions } from "../parts/run_actions.js";
 import { RunChain } from "../parts/run_chain.js";
-import { Badge, CAUSES, Mark, STATUSES, Status, isOpen } from "../parts/status.js";
+import { Badge, CAUSES, Mark, STATUSES, Status, isOlder, isOpen } from "../parts/status.js";
 import { Tabs } from "../parts/tabs.js";
 import { Distance, Elapsed, Time, utc } from "../parts/times.js";
 
 const useRun = (id) => {
   const loaded = useLoaded((signal) => get(`/runs/${id}`, {}, signal), [id]);
   const run = loaded.data;
+  const known = useRef(null);
+  known.current = run;
   const look = async (signal) => {
     const found = await get(`/runs/${id}`, {}, signal);
-    const changed = found.updated_at !== run?.updated_at || found.status !== run?.status;
-    if (changed) loaded.setData(found);
+    const changed = !isOlder(found, known.current) && JSON.stringify(found) !== JSON.stringify(known.current);
+    if (changed) loaded.setData(known.current = found);
     return changed || (isOpen(found) && GOES_ON);
   };
   usePolling(look, { fastest: 2500, slowest: 60_000, active: !!run });

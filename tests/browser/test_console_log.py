@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from jobs_api.model.run import Run, RunStatus
 from tests.browser.project_history import Past, nodes_of
 from tests.browser.service import Service
-from tests.browser.tab import show
+from tests.browser.tab import Tab, show
 
 LINES = 60_000
 SCRIPT = "<script>document.title = 'taken'</script>"
@@ -135,6 +135,36 @@ def test_a_log_of_5_mb_follows_its_end_until_somebody_reads_further_up(
     over()
     expect(page.get_by_text("The log is complete.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Success")
+
+
+def test_a_log_with_more_lines_than_a_browser_can_show_ends_with_a_note(
+    page: Page, service: Service, running: Run
+) -> None:
+    answers(page, running, ["\n" * 800_001])
+
+    show(page, service.reader, f"#/runs/{running.id}")
+
+    expect(page.get_by_text("The page shows no more of this log.")).to_be_visible()
+    expect(page.get_by_text("The log is complete.")).to_be_hidden()
+
+
+def test_a_log_that_cannot_be_read_is_not_called_complete_and_can_be_asked_for_again(
+    page: Page, service: Service, tab: Tab, past: Past, job: dict[str, Any]
+) -> None:
+    tab.expected.add(500)
+    run = past.run(job, log="all of it\n")
+    past.write([run])
+    page.route("**/logs?*", lambda route: route.fulfill(status=500, body='{"message": "It broke."}'))
+
+    show(page, service.reader, f"#/runs/{run.id}")
+    expect(page.get_by_role("alert")).to_contain_text("It broke.")
+    expect(page.get_by_text("The page does not follow this log any more.")).to_be_visible()
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page.locator(".log-text")).to_have_text("all of it")
+    expect(page.get_by_text("The log is complete.")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_log_levels_differ_in_more_than_colour_and_escape_sequences_are_not_shown(
