@@ -80,7 +80,7 @@ def test_the_view_now_shows_open_late_failed_and_coming_runs(page: Page, service
         ).to_have_attribute("href", f"#/runs/{world.running.id}")
     failed = page.get_by_role("region", name="Failed last")
     expect(failed.get_by_text("Database Error in model revenue")).to_be_visible()
-    expect(page.get_by_role("region", name="Next").get_by_text(re.compile(r"in \d+ h"))).to_be_visible()
+    expect(page.get_by_role("region", name="Next").get_by_text(re.compile(r"^(in \d+ (s|min|h)|now)$"))).to_be_visible()
     expect(
         page.get_by_role("region", name="Timeline of runs").get_by_role("link", name=re.compile("^Running"))
     ).to_be_visible()
