@@ -204,6 +204,60 @@ def test_a_log_that_contradicts_what_dbt_counted_gives_nothing(own: str) -> None
     assert read(TEXT.replace("00:00:05  Finished", f"{own}00:00:05  Finished")) is None
 
 
+HOOKED = """
+00:00:01  Running with dbt=1.12.6
+00:00:02  1 of 1 OK hook: shop.on-run-start.0 .............................. [OK in 0.04s]
+00:00:03  1 of 2 OK created sql table model main.a ......................... [OK in 0.50s]
+00:00:03  2 of 2 OK created sql table model main.b ......................... [OK in 0.51s]
+00:00:04  Finished running 1 project hook, 2 table models in 0 hours 0 minutes and 1.10 seconds (1.10s).
+00:00:04  Done. PASS=3 WARN=0 ERROR=0 SKIP=0 NO-OP=0 REUSED=0 TOTAL=3
+"""
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "12:00:00  2 of 3 OK created sql table model main.other ........... [OK in 0.10s]\n",
+        "12:00:00  2 of 2 OK created sql table model main.other ........... [OK in 0.10s]\n",
+    ],
+)
+@pytest.mark.parametrize("before", ["00:00:03  1 of 2 OK", "00:00:04  Finished"])
+def test_what_a_project_prints_like_a_line_of_progress_is_no_result_where_dbt_counts_hooks(
+    own: str, before: str
+) -> None:
+    assert read(HOOKED)
+    assert read(HOOKED.replace(before, own + before)) is None
+
+
+def test_a_json_log_has_no_more_nodes_than_dbt_numbered() -> None:
+    def of(name: str, line: str, node: str = "") -> str:
+        info = {"node_info": {"unique_id": f"model.shop.{node}", "resource_type": "model", "node_name": node}}
+        event = {"name": name, "level": "info", "msg": line}
+        return json.dumps({"info": event, "data": info if node else {}}) + "\n"
+
+    lines = [
+        of("LogHookEndLine", "1 of 1 OK hook: shop.on-run-start.0 ........ [OK in 0.04s]"),
+        of("LogModelResult", "1 of 1 OK created sql table model main.a ... [OK in 0.50s]", "a"),
+        of("EndOfRunSummary", "Done. PASS=2 WARN=0 ERROR=0 SKIP=0 NO-OP=0 REUSED=0 TOTAL=2"),
+    ]
+    printed = of("LogModelResult", "1 of 1 OK created sql table model main.x ... [OK in 0.50s]", "x")
+
+    assert statuses(read("".join(lines))) == {"shop.on-run-start.0": "success", "a": "success"}
+    assert read("".join([*lines[:2], printed, *lines[2:]])) is None
+
+
+def test_a_clock_that_dbt_prints_in_a_message_moves_no_day() -> None:
+    printed = "00:00:05  Done at\n12:00:00  in another time zone\n"
+    again = TEXT.replace("main.", "other.").replace("23:59:58", "00:00:08").replace("00:00:04", "00:00:14")
+    results = read(
+        TEXT.replace("00:00:05  Done.", f"{printed}00:00:05  Done.") + again,
+        datetime(2026, 4, 28, 23, 59, 50, tzinfo=UTC),
+    )
+
+    assert results
+    assert [node.started_at.day for node in results.results if node.started_at] == [28, 29, 29, 29]
+
+
 def test_output_of_a_project_in_a_json_log_is_not_a_result() -> None:
     line = "1 of 1 OK created sql table model main.x ............ [OK in 1.00s]"
     event = {"info": {"name": "JinjaLogInfo", "level": "info", "msg": line, "ts": ""}, "data": {"msg": line}}

@@ -68,7 +68,6 @@ class Dbt:
 
     def take(self, record: LogRecord, clock: LogClock) -> None:
         """Take the next record."""
-        at = clock.at(record.clock)
         if record.event and not dbt_events.is_dbts(record.event):
             return
         if record.event and record.event.name == "NodeFinished":
@@ -78,7 +77,7 @@ class Dbt:
         if _BEGINS.match(record.head):
             self.close()
         elif step := step_of(record):
-            self._step(step, record, at)
+            self._step(step, record, clock.at(record.clock))
         elif finished := _FINISHED.match(record.head):
             self.finished, self.summary = finished["kinds"], []
         elif _ENDS.match(record.head):
@@ -115,6 +114,8 @@ class Dbt:
         is_sure = step.state in OUTCOMES and (not is_hook or _HOOK.match(step.node))
         key = dbt_events.node_key(record.event) or (step.node if is_hook else at_)
         if not is_hook:
+            # An invocation numbers its nodes once; another number is the output of something else.
+            self.sure = self.sure and self.of in {0, int(of)}
             self.of = max(self.of, int(of))
         if step.state == "START":
             if len(self.begun) < MOST_RESULTS:
@@ -142,7 +143,7 @@ class Dbt:
             dbt_events.enrich(node, record.event)
         told = self.nodes.get(key)
         self.shown[key] = True
-        if told and told.word != word:
+        if told and (told.word != word or told.name != node.name):
             self.sure = False
         elif told:
             self.nodes[key] = dbt_events.combined(node, told)
@@ -169,7 +170,8 @@ class Dbt:
             nodes = list(self.nodes.values())
         if counted:
             without = [node for node in nodes if node.kind != "operation"]
-            self.sure = self.sure and (_agree(nodes, counted) or _agree(without, counted))
+            agrees = _agree(nodes, counted) or (_agree(without, counted) and len(without) <= (self.of or len(without)))
+            self.sure = self.sure and agrees
             whole = counted["TOTAL"] in (len(nodes), len(without))
         else:
             whole = len(nodes) >= self.of
