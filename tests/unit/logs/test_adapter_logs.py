@@ -208,6 +208,42 @@ def test_a_question_that_nobody_can_answer_says_how_not_to_be_asked() -> None:
                 "Code: 60. DB::Exception: No table raw.orders."
             ),
         ),
+        (
+            of_model(
+                "Code: 47.", "DB::Exception: Missing columns: 'amout'. Stack trace:", "", "0. DB::Exception() @ 0x1"
+            ),
+            "model x: Code: 47. DB::Exception: Missing columns: 'amout'.",
+        ),
+        (
+            TRACEBACK + "clickhouse_driver.errors.ServerException: Code: 47.\n"
+            "DB::Exception: Missing columns: 'amout'. Stack trace:\n\n0. DB::Exception() @ 0x1\n1. ? @ 0x2\n",
+            "clickhouse_driver.errors.ServerException: Code: 47. DB::Exception: Missing columns: 'amout'.",
+        ),
+        # Spark
+        (
+            TRACEBACK + "py4j.protocol.Py4JJavaError: An error occurred while calling o57.sql.\n"
+            ": org.apache.hadoop.hive.ql.metadata.HiveException: Unable to alter table. Access denied\n"
+            "\tat org.apache.spark.X.y(X.scala:1)\nCaused by: MetaException(message:Access denied)\n\t... 1 more\n",
+            "org.apache.hadoop.hive.ql.metadata.HiveException: Unable to alter table. Access denied",
+        ),
+        # pydantic
+        (
+            TRACEBACK + "pydantic_core._pydantic_core.ValidationError: 1 validation error for Config\n"
+            "gateways.prod.port\n  Input should be a valid integer [type=int_parsing, input_value='x']\n"
+            "    For further information visit https://errors.pydantic.dev/2.9/v/int_parsing\n",
+            (
+                "pydantic_core._pydantic_core.ValidationError: 1 validation error for Config: gateways.prod.port: "
+                "Input should be a valid integer [type=int_parsing, input_value='x']"
+            ),
+        ),
+        # Rust
+        (
+            (
+                "thread 'main' panicked at src/main.rs:3:5:\nindex out of bounds: the len is 3\n"
+                "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n"
+            ),
+            "thread 'main' panicked at src/main.rs:3:5: index out of bounds: the len is 3",
+        ),
         # Redshift
         (
             of_model(

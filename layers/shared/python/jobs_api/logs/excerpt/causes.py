@@ -20,12 +20,16 @@ _WHERE: Final = re.compile(
     re.IGNORECASE,
 )
 # Lines whose next line says more: "Database Error", "...: SQL compilation error:", "error line 3 at position 7",
-# "google.api_core.exceptions.NotFound: 404".
+# "google.api_core.exceptions.NotFound: 404", ClickHouse's "Code: 47."; pydantic's "1 validation error for Config", and
+# also the next line, which names the field.
 _OPENS: Final = re.compile(
     r"(?:^|[\s:])(?:[A-Z]\w{1,40} Error(?: in .{1,600}\))?|[\w.]{0,200}(?:Error|Exception)|SQL compilation error"
-    r"|SQL execution error|error line \d+ at position \d+|on Line: \d+|(?:response|error) code \d{1,5}\)?|\d{3})$|:$"
+    r"|SQL execution error|error line \d+ at position \d+|on Line: \d+|(?:response|error) code \d{1,5}\)?|\d{3}"
+    r"|Code: \d{1,5}\.|\d{1,6} validation errors? for \S{1,200}(?: [\w.-]{1,200})?)$|:$"
     r"|^Error: Failed to (?:(?!: ).){1,900}$"
 )
+# PySpark writes this line, and then the error of the Java side, after a colon.
+_CALLING: Final = re.compile(r"(?:.{0,200}: )?An error occurred while calling \S{1,200}\.$")
 # SQLMesh writes this line, then the statement that it could not read, and then the reason.
 _ABOVE: Final = re.compile(r"(?:.{0,500}: )?(?:Failed|Could not|Cannot) .{1,200} for$")
 # A heading by itself; an error within another error has several.
@@ -75,7 +79,9 @@ def key_of_failure(failure: Failure) -> str:
 
 
 def _first(lines: list[str]) -> str:
-    telling = [line.strip() for line in lines if not _WHERE.match(line.strip())]
+    # ClickHouse writes this before the lines of its own stack.
+    said = [line.strip().removesuffix(" Stack trace:") for line in lines]
+    telling = [line for line in said if not _WHERE.match(line)]
     telling = telling or [line.strip() for line in lines]
     cause = telling[0] if telling else ""
     context = next((found for line in telling[1:8] if (found := _CONTEXT.match(line))), None)
@@ -83,14 +89,14 @@ def _first(lines: list[str]) -> str:
         return f"{cause}: {context['said']}"
     has_more = False
     for following in telling[1:6]:
-        if HEADING.match(following) and HEADING.match(cause):
-            cause = following
+        if _CALLING.match(cause) or (HEADING.match(following) and HEADING.match(cause)):
+            cause = following.removeprefix(": ")
         elif HEADING.match(following):
             has_more = True
         elif _CLASS.match(cause) and _SAYS_MORE.match(following):
             cause = following
         elif has_more or HEADING.match(cause) or _OPENS.search(cause):
-            cause, has_more = f"{cause} {following}" if cause.endswith(":") else f"{cause}: {following}", False
+            cause, has_more = f"{cause} {following}" if cause.endswith((":", ".")) else f"{cause}: {following}", False
         else:
             break
     if _ABOVE.match(cause):

@@ -15,7 +15,7 @@ _LEVEL: Final = re.compile(r"(?:.{0,120}?[\s\[|(:-])?\[?(?:ERROR|CRITICAL|FATAL|
 _ERROR: Final = re.compile(
     r"(?:[\w.-]{1,60}: |[A-Z]\w{1,40} |\[)?(?:[\w.]{0,200}(?:Error|Exception)|error|fatal)\]?: ?(?P<said>.*)$"
 )
-_TELLING: Final = re.compile(r"\b(?:\w{0,200}(?:Error|Exception)|Failure|FATAL|fatal|ERROR|error|failed)\b")
+_TELLING: Final = re.compile(r"\b(?:\w{0,200}(?:Error|Exception)|Failure|FATAL|fatal|ERROR|error|failed|panicked)\b")
 # These lines say that there were errors, but not which.
 _SUMMARY: Final = re.compile(
     r".{0,200}\b(?:\d+ errors?|transaction is aborted|exit(?:ed|ing)?(?: with)? (?:code|status)|exit status"
