@@ -60,6 +60,12 @@ def test_a_cluster_has_as_many_access_entries_as_the_pages_say() -> None:
     assert f"the same {entries} roles" in page("docs/deploy.md")
 
 
+def test_a_page_counts_the_functions_that_only_read_in_a_cluster() -> None:
+    readers = TEMPLATE["Outputs"]["ClusterReaderRoles"]["Value"]["Fn::Join"][1]
+
+    assert f"the {NUMBERS[len(readers)]} functions that only read there" in page("docs/deploy.md")
+
+
 def test_the_alarms_cost_what_the_page_about_them_says() -> None:
     price = re.search(r"\[\$([\d.]+)\]\(scale\.md#pulses\) in all", page("docs/operations.md"))
 
