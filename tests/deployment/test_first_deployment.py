@@ -1,12 +1,14 @@
 """A first deployment in a new account: the order of creation, and what remains after a failure."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from benchmarks import versions
 from deploy.configuration import values_of
+from tests.functions.people import ROOT
 
 SOURCE = versions.source()
 VALUES = values_of(SOURCE, [], {})
@@ -38,6 +40,14 @@ def test_a_deleted_stack_leaves_what_cannot_be_created_again() -> None:
     assert len(layers) == 3
     # UpdateReplacePolicy does not accept RetainExceptOnCreate.
     assert {RESOURCES[name]["UpdateReplacePolicy"] for name in kept - layers} == {"Retain"}
+
+
+def test_a_new_stack_can_import_all_that_a_deleted_stack_leaves() -> None:
+    """As docs/operations.md does: CloudFormation imports no resource that refers to one that it would have to make."""
+    (names,) = re.findall(r"IN\(([^)]*)\)", (ROOT / "docs/operations.md").read_text())
+
+    assert set(json.loads(f"[{names}]")) == KEPT
+    assert set().union(*(referred(RESOURCES[name]) for name in KEPT)) & RESOURCES.keys() <= KEPT
 
 
 def test_no_concurrency_is_reserved_unless_a_parameter_asks_for_it() -> None:
