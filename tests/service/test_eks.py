@@ -4,6 +4,7 @@ import base64
 import hmac
 import os
 import re
+import ssl
 import tempfile
 import threading
 import time
@@ -19,10 +20,11 @@ import pytest
 import trustme
 
 from jobs_api import cluster as clusters
-from jobs_api.cluster import ClusterUnavailable, ObjectNotFound, access, eks
+from jobs_api.cluster import ClusterUnavailable, ObjectNotFound, access, eks, lazy_client
 from jobs_api.ids import new_id
 from jobs_api.model.organization import Organization
 from local.cluster import EmbeddedCluster
+from tests.plain_authority import HOST, plain_authority, shake_hands
 
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -286,3 +288,20 @@ def test_a_cluster_without_a_usable_authority_is_unavailable(
     with pytest.raises(ClusterUnavailable, match="certificate authority"):
         clusters.connect(organization(f"jobs-{new_id()}"))
     assert described == []
+
+
+def test_the_authority_of_an_eks_cluster_is_trusted_although_it_has_no_identifiers(tmp_path: Path) -> None:
+    """Otherwise no function reaches any such cluster: «Missing Authority Key Identifier»."""
+    trusting = lazy_client.trusting(plain_authority().authority)
+
+    shake_hands(trusting, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("authority", "host"),
+    [(trustme.CA().cert_pem.bytes().decode(), HOST), (plain_authority().authority, "other.example.com")],
+    ids=["another authority", "another host"],
+)
+def test_certificates_of_somebody_else_are_refused(authority: str, host: str, tmp_path: Path) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(lazy_client.trusting(authority), tmp_path, host)

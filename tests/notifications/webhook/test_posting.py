@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from jobs_api.notifications.webhook import http, receiver_addresses
 from jobs_api.notifications.webhook.http import Answer, Unreachable, post
 from jobs_api.notifications.webhook.receiver_addresses import LeadsInside, Refused
 from tests.notifications.receivers import Authority, Receiver, answers, closes_half_way, drips, receiver
+from tests.plain_authority import plain_authority, shake_hands
 
 LOOPBACK = ip_address("127.0.0.1")
 
@@ -152,6 +154,13 @@ def test_the_operators_authority_vouches_for_the_operators_hosts_alone(
         pytest.raises(Unreachable, match="certificate is not valid"),
     ):
         post(named.url, b"{}", {}, resolve=leads_to("127.0.0.1"))
+
+
+def test_the_operators_authority_needs_no_identifiers(tmp_path: Path) -> None:
+    file = tmp_path / "authority.pem"
+    file.write_text(plain_authority().authority)
+
+    shake_hands(http._tls(str(file)), tmp_path)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

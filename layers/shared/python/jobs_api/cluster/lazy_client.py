@@ -69,13 +69,22 @@ def load_kubeconfig(path: str) -> tuple[Any, ssl.SSLContext | None]:
 
 def trusting(authority: str) -> ssl.SSLContext:
     """Return the context of connections to servers whose certificate this authority (PEM) has signed; no other."""
-    context = create_urllib3_context()
+    context = _new_context(ssl.CERT_REQUIRED)
     context.load_verify_locations(cadata=authority)
     return context
 
 
+def _new_context(required: ssl.VerifyMode) -> ssl.SSLContext:
+    """Return a context that verifies authority, host and dates, but not the form of the certificates.
+
+    From Python 3.13 on urllib3 also asks for the identifiers of RFC 5280, which the authority of an EKS cluster lacks.
+    https://github.com/kubernetes-client/python/issues/2394
+    """
+    return create_urllib3_context(cert_reqs=required, verify_flags=ssl.VERIFY_X509_PARTIAL_CHAIN)
+
+
 def _tls_of(configuration: Any) -> ssl.SSLContext:
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE)
+    context = _new_context(ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE)
     # Without an authority the client takes its own list of them, and not the system's.
     context.load_verify_locations(configuration.ssl_ca_cert or rest.certifi.where())
     if configuration.cert_file:
