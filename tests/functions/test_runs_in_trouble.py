@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,22 +151,27 @@ def test_a_command_that_writes_what_a_kubelet_would_has_a_log(acme: Acme) -> Non
     assert stored_logs(acme)["logs"] == "unable to retrieve container logs for containerd://0f\n"
 
 
-BURSTS = "for n in 1 2 3 4; do yes $(printf %090d $n) | head -c 7000000; echo; sleep 1.5; done"
+# A node keeps each line with its time, 40 bytes more.
+MEGABYTES = "yes $(printf %090d 1) | head -c {}000000; echo; "
 
 
 @pytest.mark.parametrize("looked", [False, True])
 def test_a_log_beyond_what_the_node_keeps_is_truncated_and_a_message_says_why(
-    acme: Acme, monkeypatch: pytest.MonkeyPatch, *, looked: bool
+    acme: Acme, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, looked: bool
 ) -> None:
     monkeypatch.setattr(Kubelet, "LOOKS_AT_LOGS_EVERY_SECONDS", 0.5)
-    # No pass sees the first run, which ends within a tick. It runs long enough for the kubelet to have checked its
-    # log's size.
-    job = acme.start(f"echo first; sleep 3; {BURSTS}" if looked else f"{BURSTS}; sleep 5")
+    job = acme.start(
+        f"sleep 4; echo first; {until(tmp_path / 'seen')}"
+        f"{MEGABYTES.format(8)}{until(tmp_path / 'rotated')}{MEGABYTES.format(5)}"
+    )
+    pod = acme.wait_for_pod(job)
+    eventually(lambda: live_logs(acme, job)["logs"] == "first\n")
     if looked:
-        acme.wait_for_pod(job)
-        eventually(lambda: acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json["logs"])
         acme.ingest()
         assert acme.only_run().status is RunStatus.RUNNING
+    (tmp_path / "seen").touch()
+    eventually(lambda: any(tmp_path.parent.glob(f"kubernetes0/pods/{pod['metadata']['uid']}/logs/*.log.*")))
+    (tmp_path / "rotated").touch()
     acme.wait_for_end(job)
 
     acme.ingest()
@@ -175,6 +181,11 @@ def test_a_log_beyond_what_the_node_keeps_is_truncated_and_a_message_says_why(
     assert kept["truncated"]
     assert "10 MiB" in kept["message"]
     assert kept["size_bytes"] < 8_000_000
+
+
+def until(file: Path) -> str:
+    """Return a command that waits until a test has made a file."""
+    return f"until [ -e {file} ]; do sleep 0.1; done; "
 
 
 def test_the_beginning_of_a_log_is_recorded_once(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
