@@ -50,6 +50,18 @@ def test_an_attempt_continues_the_attempt_before_it_that_stored_something(acme: 
     assert set(fetched(acme, "previous", third.id)) == {attempt_id(first.id, 2)}
 
 
+def test_an_attempt_that_did_not_reach_the_warehouse_is_passed_over(acme: Acme) -> None:
+    """dbt writes the manifest.json of such a run, and no run_results.json."""
+    with_artifacts(acme)
+    before = ended(acme, pod_name="before")
+    store_files(before, *NEEDED)
+    first = repeated(acme, retry(acme.alice, before, FROM_FAILURE))
+    store_files(acme.triggered(id=attempt_id(first.id, 2), pod_name="second"), "manifest.json")
+    third = acme.triggered(attempt=3, retry_of=first.id, triggered_by=TriggeredBy.RETRY)
+
+    assert set(fetched(acme, "previous", third.id)) == {before.id}
+
+
 def test_nothing_else_is_continued_where_what_was_named_is_gone(acme: Acme) -> None:
     with_artifacts(acme)
     store_files(ended(acme, pod_name="other"), *NEEDED)

@@ -344,7 +344,9 @@ def next_second() -> None:
 
 def test_a_command_may_fetch_the_last_success_or_what_its_jobs_last_run_left(acme: Acme, stored: Run) -> None:
     next_second()
-    failed = ended(acme, "run_results.json", script="exit 1")
+    failed = ended(acme, "manifest.json", "run_results.json", script="exit 1")
+    next_second()
+    ended(acme, "manifest.json", script="exit 2")
     assert set(fetched(acme, "state")) == {stored.id}
     assert set(fetched(acme, "previous")) == {failed.id}
 

@@ -75,6 +75,10 @@ class Bundle:
         """Return the names of the files, sorted."""
         return sorted(one.path for one in self.files)
 
+    def has(self, paths: frozenset[str]) -> bool:
+        """Return whether all these files are in it."""
+        return paths <= set(self.paths)
+
     @property
     def artifacts(self) -> list[Artifact]:
         """Return the files as users see them, in the order of their names."""

@@ -31,24 +31,24 @@ def continued_command(command: str) -> str:
 
 def can_be_continued(run: Run) -> bool:
     """Return whether the artifacts of a run are stored that dbt's `retry` needs."""
-    found = stored_bundle(BundleKey.of(run))
-    return found is not None and set(found.paths) >= NEEDED
+    return _continued_bundle(run) is not None
 
 
 def continued_by(project: Project, job_id: str, run_id: str) -> Bundle | None:
     """Return the artifacts that a run of dbt's `retry` continues.
 
-    They are those of the run that it repeats, or of the attempt before it; else of the last run of its job.
+    They are those of the run that it repeats, or of the attempt before it; else of the last run of its job. A run that
+    ran no node, because it did not reach the warehouse, stored its manifest alone, and is passed over.
     """
     try:
         run = store.get_run(project.organization_id, run_id)
     except RunNotFound:  # a scheduled run, which a later pass will record
-        return last_run(project, job_id, run_id)
+        return last_run(project, job_id, run_id, NEEDED)
     named = _named_by(run)
     found = (_stored_of(run, each) for each in [*_attempts_before(run), *([named] if named else [])])
     nearest = next((one for one in found if one), None)
     # Any other run of the job is not the one that should be continued.
-    return nearest if nearest or named else last_run(project, job_id, run_id)
+    return nearest if nearest or named else last_run(project, job_id, run_id, NEEDED)
 
 
 def _attempts_before(run: Run) -> list[str]:
@@ -71,6 +71,11 @@ def _named_by(run: Run) -> str | None:
 def _stored_of(run: Run, run_id: str) -> Bundle | None:
     """Return what another run of the same organization stored. One GetItem, and a GetObject."""
     try:
-        return stored_bundle(BundleKey.of(store.get_run(run.organization_id, run_id)))
+        return _continued_bundle(store.get_run(run.organization_id, run_id))
     except RunNotFound:
         return None
+
+
+def _continued_bundle(run: Run) -> Bundle | None:
+    found = stored_bundle(BundleKey.of(run))
+    return found if found and found.has(NEEDED) else None

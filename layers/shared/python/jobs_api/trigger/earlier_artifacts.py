@@ -31,9 +31,9 @@ def last_success(project: Project, job_id: str | None, path: str, now: datetime)
     return found if found and path in found.paths else None
 
 
-def last_run(project: Project, job_id: str, but: str) -> Bundle | None:
-    """Return the last run of a job that stored artifacts, however it ended; `but` is the run that asks."""
+def last_run(project: Project, job_id: str, but: str, paths: frozenset[str]) -> Bundle | None:
+    """Return the last run of a job that stored these artifacts, however it ended; `but` is the run that asks."""
     wanted = store.RunFilter(job_id=job_id)
     runs, _ = store.list_runs(project.organization_id, project.id, wanted, limit=RUNS_LOOKED_AT, before=None)
     bundles = (artifacts.stored_bundle(BundleKey.of(run)) for run in runs if run.status.ended and run.id != but)
-    return next((bundle for bundle in bundles if bundle), None)
+    return next((bundle for bundle in bundles if bundle and bundle.has(paths)), None)
