@@ -222,9 +222,7 @@ HOOKED = """
     ],
 )
 @pytest.mark.parametrize("before", ["00:00:03  1 of 2 OK", "00:00:04  Finished"])
-def test_what_a_project_prints_like_a_line_of_progress_is_no_result_where_dbt_counts_hooks(
-    own: str, before: str
-) -> None:
+def test_a_printed_line_of_progress_is_no_result_where_dbt_counts_hooks(own: str, before: str) -> None:
     assert read(HOOKED)
     assert read(HOOKED.replace(before, own + before)) is None
 
