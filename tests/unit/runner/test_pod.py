@@ -306,8 +306,9 @@ def test_a_file_that_changes_while_it_is_stored_is_not_stored(tmp_path: Path, co
 
 
 @pytest.mark.slow
-def test_a_request_that_fails_for_a_moment_is_sent_again(mounted: Pod, service: Service) -> None:
-    service.fails = [503, 500]
+@pytest.mark.parametrize("failures", [[503, 500], [429]], ids=["out of order", "too many Pods at once"])
+def test_a_request_that_fails_for_a_moment_is_sent_again(mounted: Pod, service: Service, failures: list[int]) -> None:
+    service.fails = failures
     done = mounted.run("dbt", "build")
 
     assert (done.returncode, done.stderr) == (3, "")

@@ -37,6 +37,8 @@ FETCH_SECONDS = 30.0
 ONE_REQUEST_SECONDS = 20.0
 # Before a request is sent again. S3 and the cluster that the API asks may be out of order for some seconds.
 PAUSES = (1.0, 2.0, 4.0)
+# The API's answer where more Pods of an organization end at once than it may ask in a second.
+TOO_MANY = 429
 MOST_STORED = 50
 LARGEST_STORED = 100 * 1024 * 1024
 # The limit of all files together, compressed.
@@ -108,7 +110,7 @@ class PodApi:
                     content: bytes = answer.read()
                     return content
             except urllib.error.HTTPError as error:
-                if at == len(PAUSES) or error.code < 500:
+                if at == len(PAUSES) or (error.code < 500 and error.code != TOO_MANY):
                     raise OSError(f"{error.code}: {_message(error.read(2000))}") from error
             except http.client.HTTPException as error:
                 # Such as an answer that ends too early.
