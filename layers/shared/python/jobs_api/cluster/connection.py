@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
 from jobs_api.cluster.errors import UNAUTHORIZED, refusal
 from jobs_api.cluster.lazy_client import rest
@@ -145,4 +145,8 @@ def reading[T](step: Callable[[], T]) -> T:
     try:
         return step()
     except HTTPError as error:
+        # What was tried twice has the last failure as its reason.
+        failure = getattr(error, "reason", error)
+        if isinstance(failure, SSLError):
+            raise ClusterUnavailable(f"The cluster's certificate is not trusted: {failure}") from error
         raise ClusterUnavailable("The cluster does not answer; try again in a while") from error
