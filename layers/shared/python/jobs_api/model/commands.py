@@ -44,9 +44,15 @@ DBT_SUBCOMMANDS = (
 )
 
 # Flags before the subcommand whose value is the next word; every other flag there is a switch. dbt Core has these as
-# options of its `cli` group. It wants the last five after the subcommand; dbt Fusion accepts them in both places.
+# options of its `cli` group, those of the first five since 1.8 or 1.12; its help hides three of them. It wants the last
+# five after the subcommand; dbt Fusion accepts them in both places.
 _DBT_VALUE_FLAGS = frozenset(
     {
+        "--deprecated-defer",
+        "--deprecated-favor-state",
+        "--deprecated-state",
+        "--maximum-seed-size-mib",
+        "--v2-parser",
         "--defer-state",
         "--indirect-selection",
         "--log-file-max-bytes",
@@ -181,13 +187,21 @@ def _after_flags(words: Iterable[str], value_flags: frozenset[str]) -> Iterator[
     """Skip the leading flags, each with its value, and return the words from the first other word on."""
     rest = iter(words)
     for word in rest:
-        if word in value_flags:
+        if _takes_next(word, value_flags):
             next(rest, None)
         elif word == "--" or not word.startswith("-"):
             if word != "--":
                 yield word
             break
     yield from rest
+
+
+def _takes_next(word: str, value_flags: frozenset[str]) -> bool:
+    """Return whether the value of a flag is the next word. Short flags may be joined: `-dt prod` is `-d -t prod`."""
+    if word.startswith("--") or not word.startswith("-"):
+        return word in value_flags
+    with_value = next((at for at, letter in enumerate(word[1:], start=1) if f"-{letter}" in value_flags), None)
+    return with_value == len(word) - 1
 
 
 def _name_of(character: str) -> str:
