@@ -349,6 +349,24 @@ def test_a_run_waits_while_the_cluster_is_away_and_starts_after(acme: Acme, refu
     assert launched(acme, waiting) == [True]
 
 
+def test_a_run_whose_end_cannot_be_written_keeps_no_other_one_open_while_the_cluster_is_away(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going(acme)
+    first, second = started(acme, "wait"), started(acme, "wait")
+    acme.skipped += timedelta(hours=1, minutes=1)
+
+    def log_of(before: Run, ended: Run) -> Run:
+        if before.id == first:
+            raise ConnectionError("the bucket does not answer")
+        return ended
+
+    monkeypatch.setattr("jobs_api.ingest.out_of_reach.with_what_is_left", log_of)
+    end_overdue(acme.organization, acme.now())
+
+    assert [run(acme, one).status for one in (first, second)] == [RunStatus.PENDING, RunStatus.ERROR]
+
+
 @pytest.mark.parametrize("away", [False, True])
 def test_a_run_that_waited_for_an_hour_ends_as_an_error_that_says_so(acme: Acme, *, away: bool) -> None:
     change = {"retries": 2, "slack_channel": "#data", "slack_alerts_enabled": True}
