@@ -380,24 +380,28 @@ def test_a_follower_that_fails_keeps_no_other_waiting_and_is_tried_again(
     world: Chains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed = world.job("seed")
-    bad, good = sorted((world.job("one", seed), world.job("two", seed)), key=lambda job: job.id)
+    jobs = sorted((world.job(name, seed) for name in ("one", "two", "three")), key=lambda job: job.id)
+    bad, good, worse = jobs
     find = followers.find_follower
 
     def find_one(run: Run, job_id: str) -> followers.Follower | None:
-        if job_id == bad.id:
+        if job_id != good.id:
             raise RuntimeError("out of reach")
         return find(run, job_id)
 
     run = world.ended(world.started(seed))
     with monkeypatch.context() as patch:
         patch.setattr(followers, "find_follower", find_one)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(ExceptionGroup) as failed:
             following.count_end(run, world.now)
-    assert [len(world.chained(job)) for job in (bad, good)] == [0, 1]
+    assert [error.__notes__ for error in failed.value.exceptions] == [
+        [f"The follower is job {job.id}"] for job in (bad, worse)
+    ]
+    assert [len(world.chained(job)) for job in jobs] == [0, 1, 0]
 
     world.follow()
 
-    assert [len(world.chained(job)) for job in (bad, good)] == [1, 1]
+    assert [len(world.chained(job)) for job in jobs] == [1, 1, 1]
 
 
 def test_a_follower_s_run_that_is_there_already_is_not_made_twice(world: Chains) -> None:

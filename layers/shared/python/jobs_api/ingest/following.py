@@ -62,23 +62,25 @@ def _count_in_order(runs: Iterable[Run], clock: Clock) -> tuple[list[Run], int]:
 def count_end(run: Run, now: datetime) -> list[Run]:
     """Count the end of a run for each follower that it marks; return the runs that it started, to be launched.
 
-    If it cannot be counted for one of them, the others are served first; then this raises the error, and the mark of
-    that one stays for the next pass.
+    Raises:
+        ExceptionGroup: it could not be counted for some of them; their marks stay for the next pass. It is counted for
+            the others.
     """
     if not run.followers_left:
         followers.finish(run)
         return []
     started: list[Run] = []
-    failure: Exception | None = None
+    failures: list[Exception] = []
     for follower_id in run.followers_left:
         try:
             run, made = _count_for(run, follower_id, now)
         except Exception as error:  # noqa: BLE001 - one follower that fails must not keep the others waiting
-            failure = error
+            error.add_note(f"The follower is job {follower_id}")
+            failures.append(error)
         else:
             started += [made] if made else []
-    if failure:
-        raise failure
+    if failures:
+        raise ExceptionGroup(f"The end of run {run.id} is not counted for all of its followers", failures)
     return started
 
 
