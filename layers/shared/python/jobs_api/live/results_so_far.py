@@ -29,8 +29,10 @@ def results_so_far(cluster: Cluster, run: Run) -> RunResults:
         pod_name = cluster.newest_pod_name(run.namespace, run.job_uid) if run.job_uid else None
     except (ObjectNotFound, ClusterRejected):
         return RunResults(results=[], counts=ResultCounts(), complete=False)
-    whole = bool(pod_name) and _is_whole(cluster, run, pod_name or "")
-    chunks = cluster.stream_log(run.namespace, pod_name or "") if whole else _joined(cluster, run, pod_name)
+    if pod_name and _is_whole(cluster, run, pod_name):
+        chunks = cluster.stream_log(run.namespace, pod_name)
+    else:
+        chunks = _joined(cluster, run, pod_name)
     found = _read(run, _while_there(chunks)) or RunResults(results=[], counts=ResultCounts(), complete=False)
     return without_secrets(found.model_copy(update={"complete": False}), secrets)
 

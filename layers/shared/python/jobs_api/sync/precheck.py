@@ -1,12 +1,16 @@
 """A cheap check before a sync: which projects of an organization have anything to do; mostly there is none."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 
 from jobs_api import store
-from jobs_api.cluster import Cluster
+from jobs_api.cluster import Cluster, Object
 from jobs_api.errors import NotFound
 from jobs_api.k8s import labels
 from jobs_api.model.job import wanted_version
+from jobs_api.model.job_sync import JobVersion
+from jobs_api.model.project import Project
 from jobs_api.sync import runner_config
 from jobs_api.sync.desired import Scope
 from jobs_api.sync.fingerprint import NO_CRONJOB, fingerprint
@@ -32,26 +36,33 @@ def unsettled(scope: Scope, cluster: Cluster, now: datetime) -> list[Scope]:
         if project.settings.deployed
         for job in store.list_job_versions(scope.organization_id, project.id)
     }
-    suspect: set[str] = set()
-    for page in cluster.list_cronjob_metadata(scope.organization_id, scope.selector, cached=True):
-        for cronjob in page:
-            project, job = wanted.pop(cronjob["metadata"]["name"], (None, None))
-            if project is None or job is None:
-                suspect.add(str(cronjob["metadata"]["labels"].get(labels.PROJECT_ID)))
-            elif (
-                job.synced_as != wanted_version(project, job)
-                or job.fingerprint != fingerprint(cronjob)
-                or job.is_over(now)
-            ):
-                suspect.add(project.id)
-    suspect.update(
-        project.id
-        for project, job in wanted.values()
-        if job.synced_as != wanted_version(project, job) or job.fingerprint != NO_CRONJOB
-    )
+    pages = cluster.list_cronjob_metadata(scope.organization_id, scope.selector, cached=True)
+    suspect = set(_suspects(chain.from_iterable(pages), wanted, now))
     if not suspect <= projects.keys():
         return [scope]  # a CronJob belongs to no existing project
     return [scope.model_copy(update={"project_id": project_id}) for project_id in sorted(suspect)]
+
+
+def _suspects(
+    cronjobs: Iterable[Object], wanted: dict[str, tuple[Project, JobVersion]], now: datetime
+) -> Iterator[str]:
+    """Yield the projects, perhaps repeatedly, of CronJobs that no job wants, and of jobs that are not as recorded.
+
+    `wanted` has the jobs by the names of their CronJobs; each that is listed is taken out of it.
+    """
+    for cronjob in cronjobs:
+        if found := wanted.pop(cronjob["metadata"]["name"], None):
+            project, job = found
+            if not _is_as_recorded(project, job, fingerprint(cronjob)) or job.is_over(now):
+                yield project.id
+        else:
+            yield str(cronjob["metadata"]["labels"].get(labels.PROJECT_ID))
+    yield from (project.id for project, job in wanted.values() if not _is_as_recorded(project, job, NO_CRONJOB))
+
+
+def _is_as_recorded(project: Project, job: JobVersion, seen: str) -> bool:
+    """Return whether a job was found right in these versions, with the CronJob of this fingerprint."""
+    return job.synced_as == wanted_version(project, job) and job.fingerprint == seen
 
 
 def _has_held(organization_id: str) -> bool:
