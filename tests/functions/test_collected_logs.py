@@ -16,7 +16,7 @@ from jobs_api.ids import new_id
 from jobs_api.ingest import log_collecting
 from jobs_api.ingest.ingester import Pass
 from jobs_api.ingest.log_collecting import NO_FOLLOWERS, Followers
-from jobs_api.ingest.log_storing import COLLECTED_UNTIL, GAPS
+from jobs_api.ingest.logs_left import COLLECTED_UNTIL, GAPS
 from jobs_api.ingest.unseen_end import GONE_AFTER
 from jobs_api.model.run import RunStatus
 from jobs_api.store import log_parts

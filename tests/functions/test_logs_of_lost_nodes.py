@@ -14,7 +14,7 @@ from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterUnavailable
 from jobs_api.ids import new_id
 from jobs_api.ingest import log_collecting
-from jobs_api.ingest.log_storing import COLLECTED_UNTIL
+from jobs_api.ingest.logs_left import COLLECTED_UNTIL
 from jobs_api.ingest.unseen_end import GONE_AFTER
 from jobs_api.model.run import RunStatus
 from jobs_api.pulse import handling, queue

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobs_api import store
-from jobs_api.ingest.log_storing import COLLECTED_UNTIL
+from jobs_api.ingest.logs_left import COLLECTED_UNTIL
 from jobs_api.model import run_events, slots
 from jobs_api.model.alert_targets import Event
 from jobs_api.model.delivery import Delivery, DeliveryStatus, delivery_id

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from pynamodb.expressions.update import Action
 
-from jobs_api.ingest.log_storing import COLLECTED_UNTIL
+from jobs_api.ingest.logs_left import COLLECTED_UNTIL
 from jobs_api.logs import log_bucket
 from jobs_api.model.run import Run
 from jobs_api.store.run_rows import RunRow

@@ -16,26 +16,21 @@ from jobs_api.collecting.carried import Carried
 from jobs_api.collecting.collector import Collector
 from jobs_api.collecting.parts import Parts
 from jobs_api.errors import ClusterError, ClusterUnavailable
-from jobs_api.ingest import log_collecting, run_log
+from jobs_api.ingest import log_collecting, logs_left, run_log
 from jobs_api.ingest.log_collecting import NO_FOLLOWERS, Followers
+from jobs_api.ingest.logs_left import Archived
 from jobs_api.ingest.run_results import ResultsOfLog
 from jobs_api.k8s import log_names, pod_logs
 from jobs_api.k8s.job_secrets import secrets_of
 from jobs_api.k8s.log_place import NotStamped
 from jobs_api.k8s.observed_pod import ObservedPod, observe_pod
-from jobs_api.logs import archive, results_archive
+from jobs_api.logs import archive
 from jobs_api.logs.artifacts import Bundle
-from jobs_api.logs.log_end import LogEnd
-from jobs_api.model.log_part import LogPart
-from jobs_api.model.run import Run, RunStatus, StoredLog
+from jobs_api.model.run import Run, RunStatus
 
-GAPS: Final = "A part of the log may be lost; lines of the log that begin with [jobs-api: say where"
-COLLECTED_UNTIL: Final = "The pod was gone before the end of its log could be read; this was collected until"
 CUT_OFF: Final = "The log ends where the run was replaced, or its Job deleted"
 # A pulse comes after five seconds, and a message may be late.
 TEXT_COMES_WITHIN: Final = timedelta(seconds=15)
-# How much of a log's end is searched for the failure: some hundred nodes, each with a kilobyte of JSON.
-TOLD_IN_BYTES: Final = 512 * 1024
 
 
 class NoLog(Exception):
@@ -106,38 +101,42 @@ class PodLogs:
         except ClusterError:
             return ""
 
-    def stored(
-        self, run: Run, pod: ObservedPod | None, secrets: Iterable[str] = (), artifacts: Bundle | None = None
-    ) -> Run:
-        """Store the log, and the results that it has, before anything else says that the run has ended."""
-        secret_values = list(secrets)
+    def stored(self, run: Run, pod: ObservedPod | None, secrets: Iterable[str], artifacts: Bundle | None) -> Run:
+        """Store the log, and the results that it has, before anything else says that the run has ended.
+
+        Args:
+            run: ended, and not written as such yet.
+            pod: its Pod, None where that is gone.
+            secrets: values to mask in the results.
+            artifacts: what it stored, if anything.
+
+        Raises ClusterUnavailable where its node may still be able to send the log.
+        """
+        read = ResultsOfLog(run, list(secrets), artifacts)
         if pod is None:
-            self.carried.write_part(run)
-            return _with_what_is_left(run, ResultsOfLog(run, secret_values, artifacts))
+            return self._without_pod(run, read)
         try:
-            read = ResultsOfLog(run, secret_values, artifacts)
-            found = self._archived(run, pod, read)
+            archived = self._archived(run, pod, read)
         except (NoLog, NotStamped):
             self.carried.write_part(run)
-            found_log = archive.find(run)
-            if found_log is None and (left := _left_of_parts(run, ResultsOfLog(run, secret_values, artifacts))):
-                return left
-            note = None if found_log else pod_logs.why_no_log(pod)
-            return run.model_copy(update={"log": found_log, "log_note": note})
+            return logs_left.without_log(run, pod, read.unread())
         except ClusterRejected:
-            return self.stored(run, None, secret_values, artifacts)
+            return self._without_pod(run, read.unread())
         except ClusterUnavailable:
             # The node may be out of reach for a while, or may not come back.
             self.carried.write_part(run)
             if run.end_time and self.clock() - run.end_time < run_log.LOG_WITHIN:
                 raise
-            return self.stored(run, None, secret_values, artifacts)
+            return self._without_pod(run, read.unread())
         self.carried.forget(run.id)
-        told = run.model_copy(update={"results": read.counts})
-        told = run_log.with_log(told, found.log, found.end.last(TOLD_IN_BYTES), read.warned)
-        return told.model_copy(update={"log_note": found.note})
+        return archived.told_by(run, read)
 
-    def _archived(self, run: Run, pod: ObservedPod, read: ResultsOfLog) -> "Archived":
+    def _without_pod(self, run: Run, read: ResultsOfLog) -> Run:
+        """Return a run whose Pod is gone, with what is left of its log."""
+        self.carried.write_part(run)
+        return logs_left.without_pod(run, read)
+
+    def _archived(self, run: Run, pod: ObservedPod, read: ResultsOfLog) -> Archived:
         """Store the log of a Pod: as the kubelet has it, if that is all of it, else with what was collected before."""
         begins = self._begins_at_its_end(pod)
         seen, log_name = pod_logs.known_beginning(run.log_begins, pod), log_names.log_name(pod.name, begins)
@@ -145,7 +144,7 @@ class PodLogs:
         is_whole = (seen and seen == begins) or run.log_begins is None
         parts = None if is_whole else self._caught_up(run, pod)
         if parts and parts.last:
-            return _joined(run, parts, parts.last, read)
+            return logs_left.store_parts(run, parts, parts.last, read)
         log, end = archive.store_log(run, read.reading(self._log_of(pod)), read.packed, begins=log_name)
         note = pod_logs.why_other_pod(run.log_begins, pod) or pod_logs.why_incomplete(seen, begins, log.size_bytes, pod)
         return Archived(log, end, note)
@@ -191,49 +190,4 @@ class PodLogs:
 
     def _what_is_left(self, before: Run, ended: Run) -> Run:
         self.carried.write_part(before)
-        return with_what_is_left(before, ended)
-
-
-@dataclass(frozen=True)
-class Archived:
-    """A log that was stored: where, its end, and why a part of it may be missing."""
-
-    log: StoredLog
-    end: LogEnd
-    note: str | None = None
-
-
-def _joined(run: Run, parts: Parts, last: LogPart, read: ResultsOfLog, *, cut_off: bool = False) -> Archived:
-    """Store what was collected of a log as one."""
-    begins = next((name for name, start in last.files if start == 0), None)
-    log, end = archive.store_log(
-        run, read.reading(parts.text()), read.packed, begins=begins, files=last.files, cut_off=cut_off
-    )
-    return Archived(log, end, GAPS if last.gaps else None)
-
-
-def with_what_is_left(before: Run, ended: Run) -> Run:
-    """Return a run whose end no pass saw, with what is known of its log, where its command was started."""
-    if before.status is not RunStatus.RUNNING:
-        return ended
-    # Only its Job had the secrets that the log may contain.
-    return _with_what_is_left(ended, ResultsOfLog(ended, None))
-
-
-def _with_what_is_left(run: Run, read: ResultsOfLog) -> Run:
-    """Return a run whose Pod is gone with what an interrupted pass stored of it, or with what was collected."""
-    if archive.find(run) is None and (collected := _left_of_parts(run, read)):
-        return collected
-    found = run.model_copy(update={"log": archive.what_is_left(run)})
-    was_stored = found.log and found.log.key != archive.key_of_lost(run)
-    return found.model_copy(update={"results": results_archive.counts_of(found) if was_stored else None})
-
-
-def _left_of_parts(run: Run, read: ResultsOfLog) -> Run | None:
-    """Return a run whose Pod is gone with what was collected of its log; None where nothing was."""
-    parts = Parts.of(run)
-    if parts.last is None:
-        return None
-    found = _joined(run, parts, parts.last, read, cut_off=True)
-    told = run_log.with_log(run.model_copy(update={"results": read.counts}), found.log, found.end.last(TOLD_IN_BYTES))
-    return told.model_copy(update={"log_note": f"{COLLECTED_UNTIL} {parts.last.written_at:%Y-%m-%d %H:%M:%S} UTC"})
+        return logs_left.with_what_is_left(before, ended)

@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 
 from jobs_api import store
 from jobs_api.ingest import retrying, unseen_end
-from jobs_api.ingest.log_storing import with_what_is_left
+from jobs_api.ingest.logs_left import with_what_is_left
 from jobs_api.model import lateness
 from jobs_api.model.organization import Organization
 from jobs_api.model.run import Run

@@ -39,6 +39,10 @@ class ResultsOfLog:
         """Begin with nothing read."""
         self._reader = ResultsReader(self.run.start_time)
 
+    def unread(self) -> "ResultsOfLog":
+        """Return the same before anything was read, for another text of the log."""
+        return ResultsOfLog(self.run, self.secrets, self.artifacts)
+
     def reading(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the log unchanged, and read it."""
         for chunk in chunks:
