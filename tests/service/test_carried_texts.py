@@ -218,9 +218,9 @@ def test_text_that_was_written_because_it_did_not_fit_is_not_carried_again(world
 def test_many_texts_that_do_not_fit_are_written_at_the_same_time(
     world: Passes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together = threading.Barrier(carried.WRITTEN_AT_ONCE, timeout=60)
+    together = threading.Barrier(carried.WORKERS, timeout=60)
     monkeypatch.setattr(carried, "write", lambda *_: together.wait() and None)
-    runs = {f"run_{n}": world.run for n in range(carried.WRITTEN_AT_ONCE)}
+    runs = {f"run_{n}": world.run for n in range(carried.WORKERS)}
     monkeypatch.setattr(store, "find_runs", lambda *_: runs)
     place = LogPlace("pod-a x").text()
     Carried.of("org", [CarriedText.of(one, place, world.node.now(), b"a line\n") for one in runs]).write_all()

@@ -53,7 +53,8 @@ SETTINGS: Final[Mapping[Service, Settings]] = {
     "eks": Settings(read_seconds=5, attempts=2),
     # An event only starts a sync sooner, so a request does not wait long for the bus.
     "events": Settings(read_seconds=3, attempts=2),
-    "kms": Settings(read_seconds=5, attempts=3),
+    # A sync opens the secrets of many jobs at once.
+    "kms": Settings(read_seconds=5, attempts=3, connections=16),
     # A log may be long. Links with the older signature version do not work in every region.
     "s3": Settings(read_seconds=10, attempts=3, connections=16, signature="s3v4"),
     "secretsmanager": Settings(read_seconds=5, attempts=3),

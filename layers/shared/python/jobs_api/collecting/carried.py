@@ -26,8 +26,7 @@ from jobs_api.model.log_part import LogPart
 from jobs_api.model.run import Run
 
 # The clients' pools have the same size.
-ASKED_AT_ONCE: Final = 16
-WRITTEN_AT_ONCE: Final = 16
+WORKERS: Final = 16
 
 logger = Logger()
 
@@ -131,7 +130,7 @@ class Carried:
         runs = store.find_runs(self.organization_id, [text.run_id for text in texts])
         open_runs = [(run, text) for text in texts if (run := runs.get(text.run_id)) and not run.status.ended]
         # The next pulse waits for this, and a thousand runs may have begun at once.
-        with ThreadPoolExecutor(WRITTEN_AT_ONCE, thread_name_prefix="ingest") as pool:
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="ingest") as pool:
             writes = [(run, pool.submit(write, run, text)) for run, text in open_runs]
         failed = dict[str, Exception]()
         for run, writing in writes:
@@ -153,7 +152,7 @@ class Carried:
         """
         texts = list(self.received.values())
         # A node that is silent lets each question wait for seconds.
-        with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="readable") as pool:
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="readable") as pool:
             readable = list(pool.map(lambda one: _is_readable(one, self.organization_id, connect), texts))
         errors = self._write_carried([one for one, can_be_read in zip(texts, readable, strict=True) if not can_be_read])
         if errors:

@@ -18,7 +18,7 @@ from jobs_api.logs.log_bucket import bucket_client
 from jobs_api.model.results import ResultCounts, RunResults
 from jobs_api.model.run import Run
 
-# As many as the client has connections.
+# Fewer than the client has connections: the results that are read at once are all in memory.
 READERS: Final = 10
 # How many results one request reads, which takes a second and fits into every function's memory.
 MOST_NODES: Final = 100_000

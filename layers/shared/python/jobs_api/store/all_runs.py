@@ -12,14 +12,13 @@ from typing import Final
 from jobs_api.model.run import Run
 from jobs_api.model.run_filter import RunFilter
 from jobs_api.store.caused_runs import list_caused_runs
+from jobs_api.store.rows import TABLE_CONNECTIONS
 from jobs_api.store.run_items import position_of
 from jobs_api.store.run_lists import list_runs
 
 # The most reads of one project's list for a page; each makes at most `pages.QUERIES` Queries.
 ROUNDS: Final = 3
 LEAST_READ: Final = 10
-# As many threads as the client has connections.
-WORKERS: Final = 16
 
 
 @dataclass
@@ -66,7 +65,7 @@ def list_all_runs(
     read = [_Project(project_id, indexed, before) for project_id, indexed in projects.items()]
     share = min(limit, max(LEAST_READ, 2 * limit // max(len(read), 1)))
     due = read
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(TABLE_CONNECTIONS) as pool:
         for _ in range(ROUNDS):
             list(pool.map(lambda one: one.read(organization_id, wanted, share), due))
             due = _due(read, limit)

@@ -12,10 +12,9 @@ from jobs_api.model.run import ENDED_STATUSES, RunStatus
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.project_rows import META, ProjectRow
 from jobs_api.store.projects import partition_of
+from jobs_api.store.rows import TABLE_CONNECTIONS
 from jobs_api.store.run_rows import RunRow, ended_in
 
-# As many threads as the client has connections.
-WORKERS = 16
 _ENDED = [status.value for status in ENDED_STATUSES]
 
 
@@ -31,7 +30,7 @@ def index_runs(organization_id: str, project_id: str) -> int:
         & RunRow.status.is_in(*_ENDED),
         attributes_to_get=["run_id", "status"],
     )
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(TABLE_CONNECTIONS) as pool:
         indexed = sum(pool.map(_indexer(project_id), lacking))
     ProjectRow(partition_of(organization_id, project_id), META).update(
         actions=[ProjectRow.runs_indexed.set(True)], condition=ProjectRow.partition.exists()

@@ -18,13 +18,15 @@ from jobs_api.aws.clients import CONNECT_SECONDS, SETTINGS
 
 REGION = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 _SETTINGS = SETTINGS["dynamodb"]
+# As many threads may read or write at once.
+TABLE_CONNECTIONS = _SETTINGS.connections
 connection = Connection(
     region=REGION,
     connect_timeout_seconds=CONNECT_SECONDS,
     read_timeout_seconds=_SETTINGS.read_seconds,
     # PynamoDB does not count the first attempt.
     max_retry_attempts=_SETTINGS.attempts - 1,
-    max_pool_connections=_SETTINGS.connections,
+    max_pool_connections=TABLE_CONNECTIONS,
 )
 
 

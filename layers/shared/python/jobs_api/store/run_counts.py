@@ -22,7 +22,7 @@ from jobs_api.model.run import Run, RunStatus
 from jobs_api.model.run_stats import DAYS_KEPT, EndCounts, day_of, end_counts_of
 from jobs_api.store.project_rows import ProjectsRow
 from jobs_api.store.projects import ID, partition_of
-from jobs_api.store.rows import Row, share_connection
+from jobs_api.store.rows import TABLE_CONNECTIONS, Row, share_connection
 
 # One letter each, since an item is written for every run and should stay below a kilobyte.
 _LETTERS: Final = {
@@ -33,8 +33,6 @@ _LETTERS: Final = {
 }
 _MILLISECONDS, _UNTIMED = "m", "u"
 _STATUSES: Final = {letter: status for status, letter in _LETTERS.items()}
-# As many threads as the client has connections.
-_WORKERS: Final = 16
 _LOCKS: Final = [threading.Lock() for _ in range(64)]
 
 
@@ -103,7 +101,7 @@ def purge_counts(organization_id: str, project_id: str) -> None:
     """Remove the counts of a project. A Query for each megabyte, and a DeleteItem for each month of a job."""
     rows = CountsRow.query(_partition(organization_id, project_id), consistent_read=True)
     # No function may write in batches, and a large project has 28,000 items, which must be deleted within a request.
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(TABLE_CONNECTIONS) as pool:
         list(pool.map(CountsRow.delete, rows))
 
 

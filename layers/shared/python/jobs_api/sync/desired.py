@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Final
 
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict
@@ -16,9 +15,7 @@ from jobs_api.k8s.pod_template import Manifest
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.sealing import environment
-
-# Calls to KMS, like those to the cluster and the tables, are mostly waiting.
-WORKERS: Final = 16
+from jobs_api.sync.pace import WORKERS
 
 type Wanted = tuple[Project, Job]
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from jobs_api.errors import ClusterUnavailable
 
-# A change is mostly waiting for the cluster and the table; the clients' pools have the same size.
+# A change is mostly waiting for the cluster, the table and KMS; the clients' pools have the same size.
 WORKERS: Final = 16
 # One object that the cluster cannot process must not stop the others; after three in a row, the cluster is at fault.
 FAILURES_IN_A_ROW: Final = 3
