@@ -371,13 +371,53 @@ def test_no_path_that_the_answer_names_leaves_the_folder(mounted: Pod, service: 
         ("dbt build --select=tag:a,state:new", "state"),
         ("/usr/local/bin/dbt source freshness --select source_status:fresher+", "state"),
         ("dbt --no-use-colors retry", "previous"),
+        ("dbt build --select +state:modified", "state"),
+        ("dbt test --select @state:modified", "state"),
+        ("dbt build --select tag:a,2+state:modified+1", "state"),
         ("dbt build --select my_state", ""),
+        ("dbt build --select +estate:modified", ""),
         ("sqlmesh run retry", ""),
         ("echo state:modified", ""),
     ],
 )
 def test_artifacts_that_a_command_reads_are_found_by_its_words(command: str, expected: str) -> None:
-    assert pod.artifacts_read_by(command.split()) == expected
+    assert pod.artifacts_read_by(command.split(), {}) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"DBT_DEFER": "true"}, "state"),
+        ({"DBT_ENGINE_DEFER": "1"}, "state"),
+        ({"DBT_FAVOR_STATE": "True"}, "state"),
+        ({"DBT_DEFER": "False", "DBT_ENGINE_DEFER": "0", "DBT_FAVOR_STATE": ""}, ""),
+    ],
+)
+def test_a_variable_that_defers_reads_state_too(environment: dict[str, str], expected: str) -> None:
+    assert pod.artifacts_read_by(["dbt", "build"], environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("definition", "expected"),
+    [
+        ("'state:modified+'", "state"),
+        ("{state: modified}", "state"),
+        ("{method: state, value: modified, children: true}", "state"),
+        ('{"method": "result", "value": "error"}', "state"),
+        ("union: ['tag:a', '+source_status:fresher']", "state"),
+        ("{method: tag, value: state}", ""),
+        ("'tag:restate'", ""),
+    ],
+)
+def test_a_named_selector_may_read_state(definition: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "selectors.yml").write_text(f"selectors:\n  - name: changed\n    definition: {definition}\n")
+
+    for words in (
+        ["dbt", "build", "--project-dir", str(tmp_path)],
+        ["dbt", "--quiet", "ls", f"--project-dir={tmp_path}"],
+    ):
+        assert pod.artifacts_read_by(words, {}) == expected
+    assert pod.artifacts_read_by(["dbt", "build"], {"DBT_PROJECT_DIR": str(tmp_path)}) == expected
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,15 @@ LEFT_OUT = ("graph_summary.json",)
 # The options and selector methods with which dbt reads the artifacts of an earlier run.
 STATE_WORDS = ("--state", "--defer", "--defer-state", "--favor-state")
 STATE_METHODS = ("state:", "result:", "source_status:")
+# What may stand before a method: https://docs.getdbt.com/reference/node-selection/graph-operators
+GRAPH_OPERATORS = "+@0123456789"
+# The same options as variables; dbt 1.11 added the longer names.
+STATE_VARIABLES = ("DBT_DEFER", "DBT_ENGINE_DEFER", "DBT_FAVOR_STATE", "DBT_ENGINE_FAVOR_STATE")
+OFF = ("", "0", "f", "false", "n", "no", "off")
+# A method in the file of named selectors, in any of its forms: 'state:modified', state: modified, method: state.
+SELECTOR_BY_STATE = re.compile(
+    r"\b(?:state|result|source_status)['\"]?:|\bmethod['\"]?: {0,9}['\"]?(?:state|result|source_status)\b"
+)
 PROJECT_FILE_BYTES = 1024 * 1024
 # Python ignores these two, which a child would inherit.
 AS_USUAL = [signal.SIGPIPE, signal.SIGXFSZ]
@@ -302,25 +311,37 @@ def option(words: "list[str]", name: str) -> str:
 
 def configured_target(project: str) -> str:
     """Return the target-path of dbt_project.yml, or dbt's own default; a value that is a template is not understood."""
-    try:
-        with open(os.path.join(project, "dbt_project.yml"), encoding="utf-8") as file:
-            lines = file.read(PROJECT_FILE_BYTES).splitlines()
-    except (OSError, ValueError):
-        return "target"
+    lines = text_of(os.path.join(project, "dbt_project.yml")).splitlines()
     values = [line.split(":", 1)[1].split(" #")[0].strip() for line in lines if line.startswith("target-path:")]
     value = values[-1].strip("\"'") if values else ""
     return "target" if "{{" in value or not value else value
 
 
-def artifacts_read_by(words: "list[str]") -> str:
+def text_of(path: str) -> str:
+    """Return the beginning of a file, "" where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read(PROJECT_FILE_BYTES)
+    except (OSError, ValueError):
+        return ""
+
+
+def artifacts_read_by(words: "list[str]", environment: "dict[str, str]") -> str:
     """Return which artifacts a command reads: `previous` of dbt retry, `state`, or "" for none."""
     if not words or os.path.basename(words[0]) != "dbt":
         return ""
     if "retry" in words[1:]:
         return "previous"
     parts = [part for word in words[1:] for part in word.replace("=", " ").replace(",", " ").split()]
-    reads = any(part in STATE_WORDS or part.startswith(STATE_METHODS) for part in parts)
-    return "state" if reads else ""
+    by_words = any(part in STATE_WORDS or part.lstrip(GRAPH_OPERATORS).startswith(STATE_METHODS) for part in parts)
+    by_variable = any(environment.get(name, "").lower() not in OFF for name in STATE_VARIABLES)
+    return "state" if by_words or by_variable or _selects_by_state(words[1:], environment) else ""
+
+
+def _selects_by_state(options: "list[str]", environment: "dict[str, str]") -> bool:
+    """Return whether the project's named selectors read state; one of them may be the default of any command."""
+    project = option(options, "--project-dir") or environment.get("DBT_PROJECT_DIR") or ""
+    return SELECTOR_BY_STATE.search(text_of(os.path.join(project, "selectors.yml"))) is not None
 
 
 def selected_by_state(target: str) -> bool:
@@ -377,7 +398,7 @@ def main(words: "list[str]") -> int:
     folder = os.path.dirname(os.path.abspath(__file__))
     environment = dict(os.environ)
     target = target_folder(words, environment)
-    which = artifacts_read_by(words)
+    which = artifacts_read_by(words, environment)
     if which:
         state = attempt(
             "The artifacts of an earlier run were not fetched",
