@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
 from jobs_api.edits.plan import JobChange
-from jobs_api.errors import MOST_FAULTS, Fault, InvalidRequest, shortened
+from jobs_api.edits.predecessors import NamedJobs, Unresolved
+from jobs_api.errors import MOST_FAULTS, Fault, InvalidRequest
 from jobs_api.ids import new_id
 from jobs_api.model import names
 from jobs_api.model.chains import cycle_in_words
@@ -92,44 +92,24 @@ class _Listing:
         self.by_id = {job.id: job for job in present.jobs}
         self.unlisted: list[Job] = []
         self._by_slug: dict[str, _Entry] = {}
-        self._present = {slug: job for job in present.jobs for slug in _slugs_of(job)}
-        self._ids: set[str] = set()
-        self._pruned: set[str] = set()
 
     def faults(self) -> Iterator[Fault]:
         """Match the entries with jobs, and make each job as it is to be; yield what is wrong."""
-        yield from self._match()
+        yield from self._match_ids()
+        yield from self._match_names()
+        claimed = self._claimed()
+        self.unlisted = [job for job in self.present.jobs if job.id not in claimed]
+        if not self.prune:
+            yield from self._taken_names()
+        named = self._named_jobs()
         for entry in self.entries:
-            yield from self._make(entry)
+            yield from self._make(entry, named)
         if all(entry.after for entry in self.entries):
             yield from self._cycles()
 
-    def _match(self) -> Iterator[Fault]:
-        yield from self._match_ids()
-        claimed = {entry.job.id for entry in self.entries if entry.job}
-        # A job from before names got a hash for lost letters would have another slug today.
-        free = {slug: job for job in self.present.jobs if job.id not in claimed for slug in _slugs_of(job)}
-        found: dict[str, _Entry] = {}
-        for entry in self.entries:
-            slug = entry.slug
-            if slug is None:
-                continue
-            first = self._by_slug.setdefault(slug, entry)
-            if first is not entry:
-                yield entry.fault("name", f"is the name of jobs[{first.at}] too: both have the slug {slug!r}")
-            elif entry.job is None and slug in free and "id" not in entry.fields:
-                other = found.setdefault(free[slug].id, entry)
-                if other is not entry:
-                    # The job has two slugs: the one that its name would get today, and the older one that it keeps.
-                    yield entry.fault("name", f"names the same job of the project as that of jobs[{other.at}]")
-                entry.job = free[slug]
-                entry.id = entry.job.id
-        claimed = {entry.job.id for entry in self.entries if entry.job}
-        self.unlisted = [job for job in self.present.jobs if job.id not in claimed]
-        self._ids = self.by_id.keys() | {entry.id for entry in self.entries}
-        self._pruned = {job.id for job in self.unlisted} if self.prune else set()
-        if not self.prune:
-            yield from self._taken_names()
+    def _claimed(self) -> set[str]:
+        """Return the ids of the jobs that entries were matched with so far."""
+        return {entry.job.id for entry in self.entries if entry.job}
 
     def _match_ids(self) -> Iterator[Fault]:
         first: dict[str, _Entry] = {}
@@ -144,6 +124,34 @@ class _Listing:
             else:
                 entry.job, entry.id = self.by_id[job_id], job_id
 
+    def _match_names(self) -> Iterator[Fault]:
+        claimed = self._claimed()
+        # A job from before names got a hash for lost letters would have another slug today.
+        free = {slug: job for job in self.present.jobs if job.id not in claimed for slug in _slugs_of(job)}
+        first_by_job: dict[str, _Entry] = {}
+        for entry in self.entries:
+            slug = entry.slug
+            if slug is None:
+                continue
+            first = self._by_slug.setdefault(slug, entry)
+            if first is not entry:
+                yield entry.fault("name", f"is the name of jobs[{first.at}] too: both have the slug {slug!r}")
+            elif entry.job is None and slug in free and "id" not in entry.fields:
+                entry.job, entry.id = free[slug], free[slug].id
+                other = first_by_job.setdefault(entry.id, entry)
+                if other is not entry:
+                    # The job has two slugs: the one that its name would get today, and the older one that it keeps.
+                    yield entry.fault("name", f"names the same job of the project as that of jobs[{other.at}]")
+
+    def _named_jobs(self) -> NamedJobs:
+        return NamedJobs(
+            listed={slug: entry.id for slug, entry in self._by_slug.items()},
+            present={slug: job.id for job in self.present.jobs for slug in _slugs_of(job)},
+            new_names={entry.job.id: str(entry.fields.get("name")) for entry in self.entries if entry.job},
+            ids=self.by_id.keys() | {entry.id for entry in self.entries},
+            pruned={job.id for job in self.unlisted} if self.prune else set(),
+        )
+
     def _taken_names(self) -> Iterator[Fault]:
         taken = {job.slug for job in self.unlisted}
         for entry in self.entries:
@@ -151,15 +159,15 @@ class _Listing:
                 said = "is the name of another job of this project, which is not in the list; choose another name"
                 yield entry.fault("name", said)
 
-    def _make(self, entry: _Entry) -> Iterator[Fault]:
+    def _make(self, entry: _Entry, named: NamedJobs) -> Iterator[Fault]:
         fields = {name: value for name, value in entry.fields.items() if name != "id"}
         if isinstance(fields.get("run_after"), list):
             fields["run_after"] = list(fields["run_after"])
             for at, predecessor in enumerate(fields["run_after"]):
                 path = f"run_after.{at}"
                 try:
-                    fields["run_after"][at] = self._resolved(predecessor, entry)
-                except _Unresolved as unresolved:
+                    fields["run_after"][at] = named.with_id(predecessor, entry.id)
+                except Unresolved as unresolved:
                     yield entry.fault(f"{path}.{unresolved.field}", str(unresolved))
                     # A placeholder for the job, so that the other faults are found too.
                     fields["run_after"][at] = {**predecessor, "job_id": f"unknown {at}"}
@@ -180,45 +188,6 @@ class _Listing:
         changes = dict.fromkeys(every) | dict(fields)
         return entry.job.changed(changes, project, now, self.present.headers, self.present.environment)
 
-    def _resolved(self, predecessor: Any, entry: _Entry) -> Any:
-        """Return an item of `run_after` that has an id in place of a name; return anything else unchanged."""
-        if not isinstance(predecessor, Mapping) or not predecessor.keys() & {"job", "job_id"}:
-            return predecessor
-        if "job" in predecessor and predecessor.get("job_id") is not None:
-            # An answer has the job's id and, for people, its name.
-            predecessor = {name: value for name, value in predecessor.items() if name != "job"}
-        by_name = "job" in predecessor
-        job_id = self._id_named(predecessor["job"]) if by_name else predecessor["job_id"]
-        if isinstance(job_id, str) and 0 < len(job_id) <= names.NAME_LENGTH:
-            self._check_runs(job_id, entry, "job" if by_name else "job_id")
-        rest = {name: value for name, value in predecessor.items() if name not in {"job", "job_id"}}
-        return {"job_id": job_id, **rest}
-
-    def _id_named(self, name: Any) -> str:
-        if not isinstance(name, str):
-            raise _Unresolved("job", "must be the name of a job, in quotation marks")
-        slug = names.slug(name) if len(name) <= names.NAME_LENGTH else ""
-        if slug in self._by_slug:
-            return self._by_slug[slug].id
-        job = self._present.get(slug)
-        if job is None:
-            raise _Unresolved("job", f"there is no job {shortened(name)!r} in this list, nor in the project")
-        if job.id in self._renamed:
-            raise _Unresolved("job", f"is renamed in this list; use {shortened(self._renamed[job.id])!r}")
-        return job.id
-
-    @cached_property
-    def _renamed(self) -> dict[str, str]:
-        return {entry.job.id: str(entry.fields.get("name")) for entry in self.entries if entry.job}
-
-    def _check_runs(self, job_id: str, entry: _Entry, field: str) -> None:
-        if job_id == entry.id:
-            raise _Unresolved(field, "is this job itself, which cannot run after itself")
-        if job_id not in self._ids:
-            raise _Unresolved(field, "is not a job of this project; a job runs after jobs of its own project")
-        if job_id in self._pruned:
-            raise _Unresolved(field, "is deleted by this request, as it is not in the list; list it, or name another")
-
     def _cycles(self) -> Iterator[Fault]:
         entries = {entry.id: entry for entry in self.entries}
         jobs = {job.id: job for job in self.unlisted} | {entry.id: entry.after for entry in self.entries if entry.after}
@@ -237,12 +206,6 @@ class _Listing:
             place = before[entry.id].index(first)
             yield entry.fault(f"run_after.{place}", cycle_in_words([jobs[job_id].settings.name for job_id in way]))
             before[entry.id] = [job_id for job_id in before[entry.id] if job_id != first]
-
-
-class _Unresolved(Exception):
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.field = name
 
 
 def _slugs_of(job: Job) -> set[str]:
