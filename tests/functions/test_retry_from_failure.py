@@ -99,6 +99,9 @@ def test_a_project_whose_pods_fetch_no_artifacts_has_nothing_to_retry(acme: Acme
         ("dbt --project-dir here run -t prod --profile p", "dbt retry --project-dir here -t prod --profile p"),
         ("dbt run --target=prod --full-refresh --vars '{a: 1}'", "dbt retry --target=prod"),
         ("dbt run --profiles-dir", "dbt retry --profiles-dir"),
+        ("dbt run -tprod", "dbt retry -t prod"),
+        ("dbt -dxt prod run -s target", "dbt retry -t prod"),
+        ("dbt run -sstg_t -m -x", "dbt retry"),
     ],
 )
 def test_the_command_keeps_where_the_project_is(command: str, expected: str) -> None:

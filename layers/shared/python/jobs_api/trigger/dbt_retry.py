@@ -1,5 +1,6 @@
 """dbt's `retry`: the command that continues a run, and which run's artifacts it continues."""
 
+import re
 import shlex
 from typing import Final
 
@@ -16,14 +17,19 @@ from jobs_api.trigger.earlier_artifacts import last_run
 NEEDED: Final = frozenset({"manifest.json", "run_results.json"})
 # Flags that dbt's `retry` does not take over from that run, or needs before it has read its arguments.
 KEPT_FLAGS: Final = ("--profiles-dir", "--project-dir", "--profile", "--target", "-t")
+# The target behind other short flags, which are switches, or with its value in the same word: `-dt prod`, `-tprod`.
+_JOINED_TARGET: Final = re.compile(r"-[dqxfvV]*t(?P<value>.*)", re.DOTALL)
 
 
 def continued_command(command: str) -> str:
     """Return the command that continues a run of a dbt command: where its project is, and nothing else, is kept."""
     kept, words = ["dbt", "retry"], iter(split(command))
     for word in words:
-        if word in KEPT_FLAGS:
-            kept += [word, *[value for value in [next(words, None)] if value is not None]]
+        joined = _JOINED_TARGET.fullmatch(word)
+        if joined and joined["value"]:
+            kept += ["-t", joined["value"]]
+        elif joined or word in KEPT_FLAGS:
+            kept += ["-t" if joined else word, *[value for value in [next(words, None)] if value is not None]]
         elif word.startswith(tuple(f"{flag}=" for flag in KEPT_FLAGS)):
             kept.append(word)
     return shlex.join(kept)
