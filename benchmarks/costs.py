@@ -354,10 +354,9 @@ FIXED: Final[dict[str, Use]] = {
     "the key of webhooks' secrets": {"key-month": 1},
     "Lambda's polling of two queues": {"queue request": QUEUES * POLLERS * 3 * MINUTES},
     "the tick": {
-        "Lambda request": MINUTES / 5,
-        "GB-second": MINUTES / 5 * 0.25 * 0.1,
-        "log byte": MINUTES / 5 * LINE,
-        "trace": MINUTES / 5,
+        "Lambda request": MINUTES,
+        "GB-second": MINUTES * 0.25 * 0.1,
+        "log byte": MINUTES * LINE,
     },
 }
 # A Slack token is read every five minutes while there are messages to send, a webhook's secrets once per environment.

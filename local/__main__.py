@@ -1,7 +1,7 @@
 """`python -m local`, which is `make run`: the whole service in one process, until Ctrl-C or SIGTERM.
 
 Environment: PORT (3000), JOBS_API_HOME (.local), JOBS_API_KUBECONFIG (a real cluster instead of the embedded one,
-printed before anything is created in it; KUBECONFIG is not read), JOBS_API_MINUTE_SECONDS (2: how long a minute of the
+printed before anything is created in it; KUBECONFIG is not read), JOBS_API_MINUTE_SECONDS (10: how long a minute of the
 template's schedules takes), JOBS_API_PARAMETERS (parameters of template.yaml, as `sam deploy --parameter-overrides`
 takes them: "OrganizationRate=2 OrganizationBurst=5"), FRESH (1 removes what earlier starts kept).
 """
@@ -61,7 +61,7 @@ def _serve(home: Home, listener: socket.socket, environment: Mapping[str, str], 
     settings = Settings(
         home=home.path,
         kubeconfig=Path(kubeconfig).absolute() if kubeconfig else None,
-        minute_seconds=float(environment.get("JOBS_API_MINUTE_SECONDS") or 2),
+        minute_seconds=float(environment.get("JOBS_API_MINUTE_SECONDS") or 10),
         parameters=dict(pair.split("=", 1) for pair in shlex.split(environment.get("JOBS_API_PARAMETERS") or "")),
     )
     log = home.path / "functions.log"

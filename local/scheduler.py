@@ -30,7 +30,7 @@ class Scheduler:
     """Runs the template's rules and event sources during its `with` block."""
 
     def __init__(
-        self, template: Template, functions: Functions, minute_seconds: float = 2.0, emulated: Services | None = None
+        self, template: Template, functions: Functions, minute_seconds: float = 10.0, emulated: Services | None = None
     ) -> None:
         """Read the rules and sources, without starting them. `emulated` are the emulator's; None means moto's."""
         rules = rules_of(template)

@@ -60,7 +60,7 @@ class Settings:
 
     home: Path
     kubeconfig: Path | None = None
-    minute_seconds: float = 2.0
+    minute_seconds: float = 10.0
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 

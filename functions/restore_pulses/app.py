@@ -1,4 +1,4 @@
-"""Every few minutes: asks for a pass over each organization whose pulse was lost, or that never had one."""
+"""Every minute: asks for a pass over each organization whose pulse was lost, or that never had one."""
 
 from datetime import UTC, datetime
 from typing import Any

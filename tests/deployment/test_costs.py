@@ -50,7 +50,7 @@ def test_all_functions_but_those_that_would_cost_too_much_and_the_api_are_traced
     functions = template.resources("AWS::Lambda::Function")
 
     untraced = {one.logical_id for one in functions if one.properties["TracingConfig"]["Mode"] != "Active"}
-    assert untraced == {"HandlePulseFunction", "PublishEventsFunction"}
+    assert untraced == {"HandlePulseFunction", "PublishEventsFunction", "RestorePulsesFunction"}
     assert [stage.properties["TracingEnabled"] for stage in template.resources("AWS::ApiGateway::Stage")] == [True]
 
 

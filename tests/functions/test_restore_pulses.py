@@ -1,4 +1,4 @@
-"""Every few minutes, passes are requested for organizations whose pulse was lost."""
+"""Every minute, passes are requested for organizations whose pulse was lost."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -18,7 +18,7 @@ from tests.calls_to_aws import Call, intercept_aws
 from tests.functions.people import Context
 from tests.reliability.world import World
 
-TICK = timedelta(minutes=5)
+TICK = timedelta(minutes=1)
 # When SQS hands out again what its receiver never confirmed.
 VISIBILITY = timedelta(minutes=30)
 MOST_RECEIVED = 3
@@ -102,7 +102,7 @@ class Pulsing:
         self.live(seconds=(self._next() - self.now()).total_seconds())
 
     def tick(self) -> None:
-        """Do what EventBridge has done every five minutes."""
+        """Do what EventBridge has done every minute."""
         with suppress(ClientError, queue.QueueRefused, *self.world.also):
             restore_pulses.lambda_handler({}, Context())  # type: ignore[arg-type]
 
