@@ -4,8 +4,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.emulator.sqs import SQS
 from local.functions import Functions, HandlerFailed
@@ -16,13 +19,23 @@ from local.template import Resource
 _RECEIVE_LIMIT = 10
 _CONCURRENCY = 4
 _EMPTY_WAIT_SECONDS = 0.25
+# A queue on a full disk refuses to hand out messages, since it cannot note that.
+_REFUSED_WAIT_SECONDS = 1.0
 
 
 class QueueSource:
     """One event source mapping: invokes a function with batches of a queue's messages, and deletes those it handled."""
 
-    def __init__(self, mapping: Resource, functions: Functions, emulated: SQS | None = None) -> None:
+    def __init__(
+        self,
+        mapping: Resource,
+        functions: Functions,
+        emulated: SQS | None = None,
+        before_batch: Callable[[], None] = lambda: None,
+    ) -> None:
         """Read the mapping. `emulated` has the queue, and tells when there is a message; otherwise it is asked.
+
+        `before_batch` is called before each invocation.
 
         Raises:
             UnsupportedTemplate: the mapping has a filter, or its source is not a queue.
@@ -32,6 +45,7 @@ class QueueSource:
             raise UnsupportedTemplate(f"{mapping.logical_id}: only queues without a filter feed functions here")
         self._arn = properties["EventSourceArn"]
         self._emulated = emulated
+        self._before_batch = before_batch
         self._function = functions[properties["FunctionName"]]
         self._batch_size = min(_RECEIVE_LIMIT, properties.get("BatchSize", _RECEIVE_LIMIT))
         self._partial = "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", [])
@@ -64,17 +78,27 @@ class QueueSource:
             # over.
             if not self._free.acquire(timeout=_EMPTY_WAIT_SECONDS):
                 continue
-            messages = self._sqs.receive_message(
-                QueueUrl=self._url,
-                MaxNumberOfMessages=self._batch_size,
-                AttributeNames=["All"],
-                MessageAttributeNames=["All"],
-            ).get("Messages", [])
+            try:
+                messages = self._receive()
+            except (BotoCoreError, ClientError):
+                self._free.release()
+                self._stop.wait(_REFUSED_WAIT_SECONDS)
+                continue
             if messages:
+                self._before_batch()
                 self._threads.submit(self._handle, messages)
             else:
                 self._free.release()
                 self._wait()
+
+    def _receive(self) -> list[dict[str, Any]]:
+        received: list[dict[str, Any]] = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=self._batch_size,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        ).get("Messages", [])
+        return received
 
     def _wait(self) -> None:
         if self._emulated:

@@ -30,9 +30,17 @@ class Scheduler:
     """Runs the template's rules and event sources during its `with` block."""
 
     def __init__(
-        self, template: Template, functions: Functions, minute_seconds: float = 10.0, emulated: Services | None = None
+        self,
+        template: Template,
+        functions: Functions,
+        minute_seconds: float = 10.0,
+        emulated: Services | None = None,
+        before_batch: Callable[[], None] = lambda: None,
     ) -> None:
-        """Read the rules and sources, without starting them. `emulated` are the emulator's; None means moto's."""
+        """Read the rules and sources, without starting them. `emulated` are the emulator's; None means moto's.
+
+        `before_batch` is called before a function is invoked with messages of a queue.
+        """
         rules = rules_of(template)
         self._patterned = [rule for rule in rules if rule.pattern]
         self._ticks = [
@@ -40,7 +48,7 @@ class Scheduler:
         ]
         self._invoker = AsynchronousInvoker(template, functions, retry_seconds=minute_seconds)
         self._queues = [
-            QueueSource(mapping, functions, emulated.sqs if emulated else None)
+            QueueSource(mapping, functions, emulated.sqs if emulated else None, before_batch)
             for mapping in template.resources("AWS::Lambda::EventSourceMapping")
             # Streams only serve the account's event bus, which a laptop does not have.
             if ":dynamodb:" not in mapping.properties["EventSourceArn"]

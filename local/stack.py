@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from local.inbox import PREFIX, Inbox
 from local.kubernetes_api import KubernetesApi
 from local.organizations import ORGANIZATION, ORGANIZATIONS, OTHER_ORGANIZATION
 from local.scheduler import Scheduler
+from local.sleeping import SleepWatch
 from local.template import read
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -121,7 +123,8 @@ def running(
         session["inbox"] = {"url": gateway.url + PREFIX, "webhook_url": inbox.hooks}
         private_files.write(session_file, json.dumps(session, indent=2).encode() + b"\n")
         stack.callback(session_file.unlink, missing_ok=True)
-        stack.enter_context(Scheduler(template, functions, settings.minute_seconds, aws.services))
+        sleeps = stack.enter_context(SleepWatch(_record_stop if cluster else _ignore_stop))
+        stack.enter_context(Scheduler(template, functions, settings.minute_seconds, aws.services, sleeps.look))
         _ask_for_first_passes()
         # Functions are loaded in advance; a request meanwhile waits only for its own function.
         threading.Thread(target=_preload, args=(functions,), name="preload", daemon=True).start()
@@ -155,15 +158,22 @@ def _embedded_cluster(home: Path) -> ClusterProcess:
 
 def _note_stop(cluster: ClusterProcess) -> None:
     """Write down that the service was stopped before this start, for the slots that were missed meanwhile."""
+    if cluster.stopped_at is None or cluster.started_at is None:
+        return
+    _record_stop(cluster.stopped_at, cluster.started_at)
+    cluster.stop_is_noted()
+
+
+def _record_stop(since: datetime, until: datetime) -> None:
     # The store reads its tables' names from the environment when it is imported.
     from jobs_api import store  # noqa: PLC0415
 
-    if cluster.stopped_at is None or cluster.started_at is None:
-        return
     for organization in store.list_organizations():
-        outages = organization.outages_after_stop(cluster.stopped_at, cluster.started_at)
-        store.record_outages(organization, outages)
-    cluster.stop_is_noted()
+        store.record_outages(organization, organization.outages_after_stop(since, until))
+
+
+def _ignore_stop(_since: datetime, _until: datetime) -> None:
+    """Do nothing: a real cluster does not sleep when the laptop does."""
 
 
 def _seed_cluster(api: KubernetesApi, home: Path) -> list[str]:

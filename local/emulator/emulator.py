@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,6 +11,7 @@ from typing import Any, Self
 from local.aws_environment import environment_of, exported
 from local.emulator.admission import new_access_key
 from local.emulator.database import Database
+from local.emulator.errors import AwsError
 from local.emulator.server import Server
 from local.emulator.services import Services
 from local.emulator.wire import InProcessTransport
@@ -101,7 +102,9 @@ class Emulator:
     def _remove_expired(self) -> None:
         pause = _FIRST_SWEEP_SECONDS
         while not self._ended.wait(pause):
-            self.services.sweep()
+            # On a full disk the next sweep removes what this one did not.
+            with suppress(AwsError, OSError):
+                self.services.sweep()
             pause = _SWEEP_SECONDS
 
 

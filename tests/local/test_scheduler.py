@@ -1,6 +1,7 @@
 """Rules, schedules, retries and queues."""
 
 import json
+import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,9 +9,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from local import queues
 from local.functions import Functions
 from local.intrinsics import UnsupportedTemplate
+from local.queues import QueueSource
 from local.scheduler import Schedule, Scheduler
 from local.template import Template
 from tests.fast_moto.aws import create_resources
@@ -87,6 +91,45 @@ def test_only_the_failed_messages_of_a_batch_come_again(lost: Lost) -> None:
 
     eventually(lambda: lost.has(bad))
     assert (SEEN.count(good), SEEN.count(bad)) == (1, 2)
+
+
+class FullQueue:
+    """A queue that refuses twice, as on a full disk, before it hands out its one message."""
+
+    def __init__(self, body: str) -> None:
+        self.refusals = 2
+        self.messages = [{"MessageId": "1", "ReceiptHandle": "1", "Body": body, "MD5OfBody": ""}]
+        self.deleted = threading.Event()
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        if self.refusals:
+            self.refusals -= 1
+            raise ClientError({"Error": {"Code": "DiskFull"}}, "ReceiveMessage")
+        messages, self.messages = self.messages, []
+        return {"Messages": messages}
+
+    def delete_message(self, **_: Any) -> None:
+        self.deleted.set()
+
+
+def test_a_queue_that_refuses_to_hand_out_messages_is_asked_again(
+    small_template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, before = f"good-{uuid.uuid4()}", list[bool]()
+    queue = FullQueue(body)
+    monkeypatch.setattr(queues, "_REFUSED_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(boto3, "client", lambda _: queue)
+    monkeypatch.setattr(queue, "get_queue_url", lambda **_: {"QueueUrl": "the queue"}, raising=False)
+    (mapping,) = small_template.resources("AWS::Lambda::EventSourceMapping")
+    functions = Functions(small_template.functions())
+    source = QueueSource(mapping, functions, before_batch=lambda: before.append(body in SEEN))
+    source.start()
+    try:
+        assert queue.deleted.wait(60)
+    finally:
+        source.stop()
+    assert body in SEEN
+    assert before == [False]
 
 
 @pytest.mark.parametrize(
