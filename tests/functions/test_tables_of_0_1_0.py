@@ -135,7 +135,7 @@ def test_their_jobs_are_edited_and_synced_and_names_that_are_free_are_taken(olde
     assert cronjobs == {f"jaffle-{name}" for name in ("nightly", "hourly", "gone", "paused", "every-hour")}
 
 
-def test_their_open_runs_go_on_and_their_events_are_told(older: Older) -> None:
+def test_their_open_runs_continue_and_their_events_are_sent(older: Older) -> None:
     older.sync()
     older.ingest(timedelta(seconds=20))
 
