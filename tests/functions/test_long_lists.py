@@ -103,7 +103,7 @@ def rows_of_deliveries(crowd: Crowd) -> Iterator[DeliveryRow]:
     one = a_delivery(job, project, status=DeliveryStatus.DELIVERED)
     for number in range(1, ROWS):
         made_at = NOON - number * MINUTE
-        yield deliveries._row(one.model_copy(update={"id": new_id("dlv_"), "created_at": made_at}))
+        yield deliveries.row_of_delivery(one.model_copy(update={"id": new_id("dlv_"), "created_at": made_at}))
 
 
 type Reads = Callable[[Crowd, str, dict[str, str]], tuple[list[int], list[int]]]

@@ -1,16 +1,10 @@
-"""Deliveries in the table: made once, claimed by one sender at a time, listed newest first.
+"""Deliveries in the table: made once, claimed by one sender at a time, listed newest first."""
 
-What a channel knows is written in one transaction with the delivery that it was decided for.
-"""
-
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
-from pynamodb.transactions import TransactWrite
 
 from jobs_api.errors import ChangedMeanwhile, DeliveryNotFound
 from jobs_api.ids import new_id
@@ -21,13 +15,11 @@ from jobs_api.model.run import Run
 from jobs_api.store import audit
 from jobs_api.store.attributes import time_text
 from jobs_api.store.conditions import was_refused
-from jobs_api.store.delivery_rows import ChannelMemoryRow, DeliveriesRow, DeliveryRow
+from jobs_api.store.delivery_rows import DeliveriesRow, DeliveryRow
 from jobs_api.store.pages import Listing
 from jobs_api.store.projects import ID
-from jobs_api.store.transactions import ConditionFailed, write_all
+from jobs_api.store.transactions import ConditionFailed
 
-# Deliveries of the same storm write the same item.
-CHANGING_ATTEMPTS = 20
 # Stored in another form than the model's.
 _OTHERWISE = frozenset({"id", "alerts", "run"})
 _AS_THEY_ARE = tuple(name for name in Delivery.model_fields if name not in _OTHERWISE)
@@ -74,7 +66,7 @@ def page(
 def create(delivery: Delivery) -> bool:
     """Write a new delivery; return False, and write nothing, if it exists already. One PutItem."""
     try:
-        _row(delivery).save(condition=DeliveryRow.key.does_not_exist())
+        row_of_delivery(delivery).save(condition=DeliveryRow.key.does_not_exist())
     except PutError as error:
         if not was_refused(error):
             raise
@@ -124,7 +116,7 @@ def change(before: Delivery, after: Delivery, entry: StoredEntry | None = None) 
     same = (DeliveryRow.updated_at == before.updated_at) & (DeliveryRow.status == before.status.value)
     if entry is None:
         return _update(before, after, same)
-    row, actions = _row(after), _changes(before, after)
+    row, actions = row_of_delivery(after), _changes(before, after)
     try:
         audit.write_with(entry, lambda transaction: transaction.update(row, actions=actions, condition=same))
     except (ConditionFailed, ChangedMeanwhile):
@@ -132,77 +124,15 @@ def change(before: Delivery, after: Delivery, entry: StoredEntry | None = None) 
     return True
 
 
-def memory_at(key: str) -> tuple[dict[str, Any], int]:
-    """Return what a channel has written under one of its keys, and the version of that, from 0. One GetItem."""
-    try:
-        row = ChannelMemoryRow.get(key, consistent_read=True)
-    except ChannelMemoryRow.DoesNotExist:
-        return {}, 0
-    return row.memory, int(row.version)
-
-
-def change_memory(key: str, change: Callable[[dict[str, Any]], dict[str, Any]], now: datetime) -> None:
-    """Change what a channel knows, also while others do. A GetItem and a PutItem, repeated only on a conflict.
-
-    Raises:
-        ChangedMeanwhile: others changed it first each time.
-    """
-    for _ in range(CHANGING_ATTEMPTS):
-        known, version = memory_at(key)
-        row, unchanged = _memory_row(key, change(known), version, now)
-        try:
-            row.save(condition=unchanged)
-        except PutError as error:
-            if not was_refused(error):
-                raise
-        else:
-            return
-    raise ChangedMeanwhile(f"{key} kept changing")
-
-
-def record_decision(
-    key: str, memory: dict[str, Any], version: int, delivery: Delivery, before: Delivery | None
-) -> bool:
-    """Write what a channel now knows, and the delivery it was decided for: both, or nothing. One transaction.
-
-    Args:
-        key: the channel's key; it begins with a word of the channel and `#`, and is not the id of a delivery.
-        memory: a JSON object, what the channel knows from now on.
-        version: the version that the decision was made on.
-        delivery: as it was decided.
-        before: as it was read, None where it is new.
-
-    Returns:
-        False where one of the two has changed meanwhile, so that the decision has to be repeated.
-    """
-    memory_row, unchanged = _memory_row(key, memory, version, delivery.updated_at)
-    same = DeliveryRow.updated_at == before.updated_at if before else DeliveryRow.key.does_not_exist()
-
-    def fill(transaction: TransactWrite) -> None:
-        transaction.save(memory_row, condition=unchanged)
-        transaction.save(_row(delivery), condition=same)
-
-    try:
-        write_all(fill)
-    except (ConditionFailed, ChangedMeanwhile):
-        return False
-    return True
-
-
-def _memory_row(key: str, memory: dict[str, Any], version: int, now: datetime) -> tuple[ChannelMemoryRow, Condition]:
-    """Return what a channel knows in its stored form, and the condition that the stored version is `version`."""
-    row = ChannelMemoryRow(key, memory=memory, version=version + 1, expires_at=_expiry(now))
-    return row, ChannelMemoryRow.version == version if version else ChannelMemoryRow.key.does_not_exist()
-
-
-def _expiry(now: datetime) -> int:
+def delivery_expiry(now: datetime) -> int:
+    """Return when a row that is written now expires, in seconds since 1970."""
     return int((now + DELIVERY_KEPT_FOR).timestamp())
 
 
 def _update(before: Delivery, after: Delivery, condition: Condition) -> bool:
     """Write when it changed and what differs, on a condition that fails where `before` is no longer what is stored."""
     try:
-        _row(after).update(actions=_changes(before, after), condition=condition)
+        row_of_delivery(after).update(actions=_changes(before, after), condition=condition)
     except UpdateError as error:
         if not was_refused(error):
             raise
@@ -212,20 +142,21 @@ def _update(before: Delivery, after: Delivery, condition: Condition) -> bool:
 
 def _changes(before: Delivery, after: Delivery) -> list[Action]:
     """Return the updates of when it changed and of what differs."""
-    old, new = _row(before), _row(after)
+    old, new = row_of_delivery(before), row_of_delivery(after)
     differing = ["updated_at", *(name for name in _CHANGING if getattr(old, name) != getattr(new, name))]
     values = [(getattr(DeliveryRow, name), getattr(new, name)) for name in differing]
     return [name.remove() if value is None else name.set(value) for name, value in values]
 
 
-def _row(delivery: Delivery) -> DeliveryRow:
+def row_of_delivery(delivery: Delivery) -> DeliveryRow:
+    """Return a delivery as it is stored."""
     values = {name: getattr(delivery, name) for name in _AS_THEY_ARE}
     return DeliveryRow(
         delivery.id,
         position=f"{time_text(delivery.created_at)}#{delivery.id}",
         alerts=delivery.alerts.model_dump(mode="json"),
         run=delivery.run.model_dump(mode="json") if delivery.run else None,
-        expires_at=_expiry(delivery.updated_at),
+        expires_at=delivery_expiry(delivery.updated_at),
         **values,
     )
 

@@ -18,7 +18,7 @@ from jobs_api.notifications.slack.alert_facts import fact_of, message_facts, not
 from jobs_api.notifications.slack.bot_token import forget_bot_token
 from jobs_api.notifications.slack.memory import Gathering, Notice, Storms
 from jobs_api.notifications.slack.target import SlackTarget
-from jobs_api.store import deliveries
+from jobs_api.store import channel_memory, deliveries
 
 logger = Logger()
 
@@ -58,7 +58,7 @@ def _decide(
     """Decide by what the channel knows, and write both together; repeat that where the channel's state has changed."""
     target = SlackTarget.of(delivery.alerts)
     channel = target.channel if target else ""
-    for _ in range(deliveries.CHANGING_ATTEMPTS):
+    for _ in range(channel_memory.CHANGING_ATTEMPTS):
         known, version = record.storms_in(delivery.project_id, channel)
         after, decision, gathering = decide(known)
         written = decided(delivery, decision, gathering, now, lease)
