@@ -95,7 +95,14 @@ ENDS = [
         143,
         has_run=True,
     ),
-    Case("refused by the kubelet", failed(), pod(phase="Failed", reason="OutOfcpu"), ERROR, "OutOfcpu"),
+    Case(
+        "refused by the kubelet",
+        failed(),
+        pod(phase="Failed", reason="OutOfcpu", message="Node didn't have enough resource: cpu"),
+        ERROR,
+        "OutOfcpu",
+        ("The node refused the pod, so dbt never started (OutOfcpu: Node didn't have enough resource: cpu)",),
+    ),
     Case(
         "deadline, and the pod is gone",
         failed("DeadlineExceeded"),

@@ -16,6 +16,11 @@ from jobs_api.model.run import RunStatus
 # https://github.com/containerd/containerd/blob/v2.0.0/internal/cri/server/restart.go
 LOST_REASONS = frozenset({"ContainerStatusUnknown", "Unknown"})
 
+# How the reasons begin with which a kubelet refuses a Pod that was scheduled to its node: the scheduler knew less than
+# the node, as right after another Pod has ended. No container of the Pod has run.
+# https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/lifecycle/predicate.go
+REFUSALS = ("NodeAffinity", "OutOf", "TaintToleration", "TopologyAffinityError", "UnexpectedAdmissionError")
+
 # The message of a laptop's kubelet about a command that ended because the service itself was stopped.
 SERVICE_STOPPED = "the service was stopped while the run was going"
 
@@ -52,8 +57,8 @@ def _service_stopped(_: Observed, pod: ObservedPod) -> Cause | None:
     return Cause("ServiceStopped", f"{SERVICE_STOPPED.capitalize()}; run it again")
 
 
-def _disrupted(_: Observed, pod: ObservedPod) -> Cause | None:
-    """The cluster removed the Pod, or the kubelet refused it: Evicted, Preempting, NodeShutdown, OutOfcpu and others.
+def _disrupted(job: Observed, pod: ObservedPod) -> Cause | None:
+    """The cluster removed the Pod, or the kubelet refused it: Evicted, Preempting, Terminated, OutOfcpu and others.
 
     https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
     """
@@ -63,6 +68,11 @@ def _disrupted(_: Observed, pod: ObservedPod) -> Cause | None:
         reason, message = reason or condition.reason, message or condition.message
     if not reason:
         return None
+    if reason.startswith(REFUSALS):
+        name = command_name(job)
+        return Cause(
+            reason, f"The node refused the pod, so {name} never started ({detail_of(reason, message)}); run it again"
+        )
     return Cause(
         reason,
         f"The cluster took the pod away before the command was done ({detail_of(reason, message)}); run it again; "
