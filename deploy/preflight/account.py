@@ -11,6 +11,9 @@ ASK_FOR_MORE: Final = (
     "aws service-quotas request-service-quota-increase --service-code lambda "
     "--quota-code L-B99A9384 --desired-value 1000"
 )
+# The longest name of IAM and of Lambda, and what CloudFormation adds to the stack's and the resource's name.
+LONGEST_NAME: Final = 64
+ADDED: Final = 14
 # Below this, a few syncs at once leave nothing for requests.
 FEW: Final = 100
 
@@ -43,6 +46,22 @@ def names(plan: Plan, aws: Aws) -> Findings:
     alias = f"alias/{plan.stack}-secrets"
     if any(each["AliasName"] == alias for each in aws.ask("kms", "list_aliases")["Aliases"]):
         yield _taken(plan, f"KMS alias {alias}")
+
+
+def long_name(plan: Plan, aws: Aws) -> Findings:
+    """Check that the stack's name is whole in the names of its roles and functions, as the policies expect."""
+    del aws
+    functions = [
+        name for name, each in plan.template["Resources"].items() if each["Type"] == "AWS::Serverless::Function"
+    ]
+    most = LONGEST_NAME - ADDED - max(len(f"{name}Role") for name in functions)
+    if plan.is_first and len(plan.stack) > most:
+        happens = (
+            f"the name has {len(plan.stack)} characters, so CloudFormation shortens it in names of roles; "
+            "the policies of deploy/policies allow STACK-* only"
+        )
+        right = f"at most {most} characters, unless you deploy with other policies"
+        yield Finding(Verdict.RISK, f"stack {plan.stack}", happens, right)
 
 
 def _taken(plan: Plan, subject: str) -> Finding:

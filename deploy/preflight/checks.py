@@ -12,6 +12,7 @@ CHECKS: Final[dict[str, Callable[[Plan, Aws], Findings]]] = {
     "parameters": parameters.check,
     "the stack as it is": account.state,
     "names": account.names,
+    "the length of the stack's name": account.long_name,
     "IAM's quota of roles": account.roles,
     "Lambda's concurrent executions": account.concurrency,
     "PermissionsBoundary": account.boundary,

@@ -1,8 +1,10 @@
 """The findings of `make preflight` about an account and parameters, before a deployment."""
 
+from dataclasses import replace
+
 import pytest
 
-from deploy.preflight.checks import CHECKS
+from deploy.preflight.checks import CHECKS, run_checks
 from deploy.preflight.findings import Verdict
 from tests.deployment import accounts
 from tests.deployment.accounts import (
@@ -110,6 +112,14 @@ class TestAccount:
         assert verdicts(taken) == [("fails", "event bus jobs-api"), ("fails", "KMS alias alias/jobs-api-secrets")]
         assert verdicts(taken, stack("CREATE_COMPLETE")) == []
 
+    @pytest.mark.parametrize(("length", "found"), [(19, []), (20, [Verdict.RISK])])
+    def test_a_name_that_cloudformation_would_shorten_is_reported(self, length: int, found: list[Verdict]) -> None:
+        """Then the names of roles do not begin with STACK-, as the policies for deployers ask."""
+        named = replace(accounts.plan(), stack="x" * length)
+
+        assert [finding.verdict for finding in run_checks(named, Account())] == found
+        assert list(run_checks(replace(named, deployed=stack("CREATE_COMPLETE")), Account())) == []
+
     @pytest.mark.parametrize(
         ("status", "right"),
         [
@@ -151,7 +161,7 @@ class TestRights:
 
     def test_every_check_is_tested_here(self) -> None:
         """Each has a finding somewhere above; this one holds that none asks of what these accounts know nothing."""
-        assert len(CHECKS) == 16
+        assert len(CHECKS) == 17
         assert set().union(*(_asked(parameters) for parameters in EVERYTHING)) == set(accounts.RIGHT)
 
 

@@ -145,7 +145,7 @@ def reading[T](step: Callable[[], T]) -> T:
     try:
         return step()
     except HTTPError as error:
-        # What was tried twice has the last failure as its reason.
+        # urllib3 gives the last failure of a request that it tried twice as `reason`.
         failure = getattr(error, "reason", error)
         if isinstance(failure, SSLError):
             raise ClusterUnavailable(f"The cluster's certificate is not trusted: {failure}") from error
