@@ -1,5 +1,6 @@
 """Calls of the API: one JSON answer each, asked for again where that is safe, with errors in the API's own words."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -199,8 +200,16 @@ def _authorities(url: str) -> "ssl.SSLContext | bool":
     import ssl  # noqa: PLC0415 - httpx needs it anyway
     from urllib.request import getproxies  # noqa: PLC0415
 
-    in_clear = url.startswith("http://") and not getproxies()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if in_clear else True
+    import httpx  # noqa: PLC0415
+
+    if url.startswith("http://") and not getproxies():
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
+        return True
+    named = httpx.create_ssl_context()
+    # A company's own authority often lacks the identifiers of RFC 5280, which Python asks for since 3.13.
+    named.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return named
 
 
 def _question() -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import trustme
+from jobs_cli import client
 
 from tests.cli.conftest import Jobs, Server
+from tests.plain_authority import plain_authority, shake_hands
 
 ME = {"organization_id": "org-acme", "role": "reader", "token_id": "t"}
 
@@ -102,6 +104,17 @@ def test_an_authority_of_ones_own_is_named_by_a_variable(
     assert refused.code == 69
     assert "CERTIFICATE_VERIFY_FAILED" in refused.err
     assert jobs("whoami", "--json").json == ME
+
+
+def test_an_authority_of_ones_own_needs_no_identifiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "authority.pem"
+    file.write_text(plain_authority().authority)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+
+    trusting = client._authorities("https://jobs.example.com")
+
+    assert isinstance(trusting, ssl.SSLContext)
+    shake_hands(trusting, tmp_path)
 
 
 def test_an_address_without_tls_needs_no_authorities(
