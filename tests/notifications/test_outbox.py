@@ -17,6 +17,7 @@ from jobs_api.model.run import Run, RunStatus
 from jobs_api.notifications import channels, queue
 from jobs_api.notifications.alert_lookup import Asked
 from jobs_api.notifications.queue import QueueMessage, publish, try_to_publish
+from tests.calls_to_aws import note_operations
 from tests.functions.people import ROOT, Person
 from tests.notifications.notification_world import new_job, new_run
 from tests.notifications.receivers import Receiver
@@ -161,8 +162,9 @@ def test_a_scheduled_run_asks_what_its_job_says_when_it_is_first_seen(
     seen = asked.of(run)
 
     assert seen == run.model_copy(update={"alerts": channels.alerts_of(jaffle, job)})
-    monkeypatch.setattr(store, "get_job", lambda *_: pytest.fail("once is enough"))
+    later_calls = note_operations(monkeypatch)
     assert asked.of(run) == seen
+    assert later_calls == []
 
 
 def test_a_run_of_a_deleted_job_notifies_nobody(job: Job, jaffle: Project, alice: Person) -> None:
