@@ -79,10 +79,7 @@ def test_names_that_share_a_slug_have_the_same_letters(first: str, other: str) -
         assert letters(first) == letters(other)
 
 
-@given(
-    st.text(alphabet="aAéłŁ日月ßv2٢ -\u0301\u0947", max_size=6),
-    st.text(alphabet="aAéłŁ日月ßv2٢ -\u0301\u0947", max_size=6),
-)
+@given(FEW_LETTERS, FEW_LETTERS)
 def test_names_of_few_letters_share_a_slug_only_where_they_have_the_same(name: str, other: str) -> None:
     if slug(name) == slug(other):
         assert letters(name) == letters(other)
