@@ -279,6 +279,16 @@ def test_a_field_without_words_stops_the_writing() -> None:
         Words().field("Job", "no_such_field")
 
 
+def test_a_schema_and_a_call_without_words_stop_the_writing() -> None:
+    words = Words()
+    words.operations["get_image"] = {"tag": "Runs", "summary": "Get the image", "description": "Returns the image."}
+
+    with pytest.raises(MissingWords, match="says nothing of Image"):
+        words.field("Image", "name")
+    with pytest.raises(MissingWords, match=r"lacks \['answer'\] of get_image"):
+        words.operation("get_image")
+
+
 def test_words_without_a_field_stop_the_writing() -> None:
     with pytest.raises(MissingWords, match="no longer"):
         Words().all_said()

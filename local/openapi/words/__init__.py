@@ -25,6 +25,9 @@ class MissingWords(LookupError):
     """The API has something that the files in words/ do not explain, or they explain what it does not have."""
 
 
+_PARTS = {"tag", "summary", "description", "answer"}
+
+
 class Words:
     """The content of the files; records which parts were used, so that unused ones are found."""
 
@@ -36,7 +39,10 @@ class Words:
 
     def operation(self, function: str) -> dict[str, Any]:
         """Return the description of a call."""
-        return dict(self._used(self.operations, "operations", function))
+        described = dict(self._used(self.operations, "operations", function))
+        if missing := _PARTS - described.keys():
+            raise MissingWords(f"local/openapi/words/operations.yaml lacks {sorted(missing)} of {function}")
+        return described
 
     def parameter(self, function: str, name: str) -> str:
         """Return the description of a call's parameter."""
@@ -53,7 +59,7 @@ class Words:
 
     def field(self, schema: str, name: str) -> str:
         """Return the description of a schema's field, from the schema or from the one whose descriptions it shares."""
-        described = self.schemas[schema]
+        described = self._used(self.schemas, "schemas", schema)
         if name in described.get("fields", {}):
             self._asked.add(("fields", schema, name))
             return str(described["fields"][name])
