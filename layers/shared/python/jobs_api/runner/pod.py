@@ -54,7 +54,7 @@ LEFT_OUT = ("graph_summary.json",)
 # The options and selector methods with which dbt reads the artifacts of an earlier run.
 STATE_WORDS = ("--state", "--defer", "--defer-state", "--favor-state")
 STATE_METHODS = ("state:", "result:", "source_status:")
-# What may stand before a method: https://docs.getdbt.com/reference/node-selection/graph-operators
+# Graph operators, which may stand before a method: https://docs.getdbt.com/reference/node-selection/graph-operators
 GRAPH_OPERATORS = "+@0123456789"
 # The same options as variables; dbt 1.11 added the longer names.
 STATE_VARIABLES = ("DBT_DEFER", "DBT_ENGINE_DEFER", "DBT_FAVOR_STATE", "DBT_ENGINE_FAVOR_STATE")
