@@ -128,4 +128,8 @@ def test_the_transformed_template_stays_below_what_cloudformation_takes() -> Non
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
     """
     assert len(RESOURCES) <= 500
+    (said,) = re.findall(
+        r"^\| CloudFormation, resources .*?\| (\d+) with", (ROOT / "docs/scale.md").read_text(), re.MULTILINE
+    )
+    assert int(said) - 5 <= len(RESOURCES) <= int(said)
     assert len(json.dumps({"Resources": RESOURCES}).encode()) <= 1_000_000
