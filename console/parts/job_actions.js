@@ -26,17 +26,17 @@ const TriggerDialog = ({ job, onClose }) => {
     ...(overlap !== "allow" && { on_overlap: overlap }) };
   /* A repeated request has the same key, so that a lost answer does not lead to a second run. */
   const key = useMemo(() => crypto.randomUUID(), [JSON.stringify(body)]);
-  const done = (answer) => { notify(`Started ${answer.job_name}`); location.hash = runLink({ id: answer.job_run_id }); };
+  const done = (answer, stayed) => { notify(`Started ${answer.job_name}`); if (stayed) location.hash = runLink({ id: answer.job_run_id }); };
   return html`
     <${FormDialog} title=${`Run ${job.name}`} action="Run now" onClose=${onClose} onDone=${done}
         act=${() => post(`${pathOf(job)}/trigger`, body, key)}>
-      ${isDbt ? html`<${Field} label="Command of this run" hint=${`Left empty: ${job.command}`}>
+      ${isDbt ? html`<${Field} label="Command of this run" name="command_override" hint=${`Left empty: ${job.command}`}>
         ${(attributes) => html`<input ...${attributes} data-first class="code" value=${command} placeholder=${job.command} spellcheck=${false}
           onInput=${(event) => setCommand(event.target.value)} />`}<//>`
         : html`<p>Runs <code>${job.command}</code>.</p>`}
-      <${Field} label="Why" hint="Everybody who may read runs sees it.">
+      <${Field} label="Why" name="cause" hint="Everybody who may read runs sees it.">
         ${(attributes) => html`<input ...${attributes} data-first=${!isDbt} maxlength="255" value=${cause} onInput=${(event) => setCause(event.target.value)} />`}<//>
-      <${Field} label="If another run of this job is open">
+      <${Field} label="If another run of this job is open" name="on_overlap">
         ${(attributes) => html`<select ...${attributes} value=${overlap} onChange=${(event) => setOverlap(event.target.value)}>
           <option value="allow">start beside it</option><option value="wait">wait until it has ended</option><option value="skip">start nothing</option></select>`}<//>
     <//>`;
@@ -58,9 +58,9 @@ const PauseDialog = ({ job, onClose }) => {
         <label class="option"><input type="radio" name="how" data-first checked=${!forever} onChange=${() => setForever(false)} /> until a time</label>
         <label class="option"><input type="radio" name="how" checked=${forever} onChange=${() => setForever(true)} /> until somebody resumes it</label></fieldset>
       ${!forever && html`
-        <${Field} label="Until" hint="In your local time.">${(attributes) => html`<input ...${attributes} type="datetime-local" value=${until} min=${local(new Date())}
+        <${Field} label="Until" name="paused_until" hint="In your local time.">${(attributes) => html`<input ...${attributes} type="datetime-local" value=${until} min=${local(new Date())}
           onInput=${(event) => setUntil(event.target.value)} />`}<//>
-        <${Field} label="Why">${(attributes) => html`<input ...${attributes} maxlength="255" value=${reason} onInput=${(event) => setReason(event.target.value)} />`}<//>`}
+        <${Field} label="Why" name="pause_reason">${(attributes) => html`<input ...${attributes} maxlength="255" value=${reason} onInput=${(event) => setReason(event.target.value)} />`}<//>`}
     <//>`;
 };
 

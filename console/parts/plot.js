@@ -6,7 +6,7 @@ import { html } from "./html.js";
 import { about } from "./strip.js";
 import { duration, elapsed, moment, ms } from "./times.js";
 
-const HEIGHT = 190, LEFT = 62, RIGHT = 12, TOP = 12, BOTTOM = 26;
+const HEIGHT = 190, LEFT = 88, RIGHT = 12, TOP = 12, BOTTOM = 26;
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400];
 
 export const useWidth = () => {
@@ -38,7 +38,7 @@ const Drawing = ({ runs, width }) => {
   const x = (run) => LEFT + 8 + ((ms(run.start_time) - first) / (last - first || 1)) * (width - LEFT - RIGHT - 16);
   const y = (seconds) => HEIGHT - BOTTOM - (seconds / most) * (HEIGHT - TOP - BOTTOM);
   const line = runs.filter((run) => run.status === "success").map((run) => `${x(run).toFixed(1)} ${y(elapsed(run)).toFixed(1)}`);
-  const dates = width < 480 ? [0, 1] : [0, 0.5, 1];
+  const dates = width < 330 ? [1] : width < 500 ? [0, 1] : [0, 0.5, 1];
   return html`
     <svg class="plot" width=${width} height=${HEIGHT} role="group" aria-label="How long the runs took" onKeyDown=${onArrows(".point")}>
       ${ticks(most).map((tick) => html`<g key=${tick}><line class="grid-line" x1=${LEFT} x2=${width - RIGHT} y1=${y(tick)} y2=${y(tick)} />

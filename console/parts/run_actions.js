@@ -14,7 +14,7 @@ const CancelDialog = ({ run, onClose, onDone }) => {
     <${FormDialog} title="Cancel this run" action="Cancel the run" danger onClose=${onClose} onDone=${(answer) => { notify(answer.message); onDone(); }}
         act=${() => post(`/runs/${run.id}/cancel`, reason.trim() ? { reason: reason.trim() } : {}, key)}>
       <p>Its command gets SIGTERM, and is killed after the Pod's grace period. The log is kept. Nobody is alerted.</p>
-      <${Field} label="Why" hint="It is shown with the run.">${(attributes) => html`<input ...${attributes} data-first maxlength="255" value=${reason}
+      <${Field} label="Why" name="reason" hint="It is shown with the run.">${(attributes) => html`<input ...${attributes} data-first maxlength="255" value=${reason}
         onInput=${(event) => setReason(event.target.value)} />`}<//>
     <//>`;
 };
@@ -25,7 +25,7 @@ const RetryDialog = ({ run, project, onClose }) => {
   const key = useMemo(() => crypto.randomUUID(), [from]);
   return html`
     <${FormDialog} title="Run it again" action="Run again" onClose=${onClose} act=${() => post(`/runs/${run.id}/retry`, { from }, key)}
-        onDone=${(answer) => { notify(`Started ${answer.job_name}`); location.hash = runLink({ id: answer.job_run_id }); }}>
+        onDone=${(answer, stayed) => { notify(`Started ${answer.job_name}`); if (stayed) location.hash = runLink({ id: answer.job_run_id }); }}>
       <fieldset><legend>From where</legend>
         <label class="option"><input type="radio" name="from" data-first=${!canContinue} checked=${from === "start"} onChange=${() => setFrom("start")} />
           <span>from the start<small>with its command, its variables and its cause</small></span></label>

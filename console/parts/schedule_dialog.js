@@ -20,7 +20,7 @@ const usePreview = (schedule, timezone) => {
     const ending = new AbortController();
     const timer = setTimeout(() => {
       get("/schedules/preview", { schedule, timezone, count: 10 }, ending.signal).then(
-        (found) => setPreview({ found }),
+        (found) => ending.signal.aborted || setPreview({ found }),
         (error) => ending.signal.aborted || setPreview({ error }),
       );
     }, TYPING_MS);
@@ -47,10 +47,10 @@ export const ScheduleDialog = ({ job, onClose }) => {
     <${FormDialog} title=${`Schedule of ${job.name}`} action="Save" act=${act} onClose=${onClose} wide
         onDone=${() => notify(`The schedule of ${job.name} is changed`)} ready=${!error && (chained || !!schedule.trim())}>
       <div class="side-by-side">
-        <${Field} label="Schedule" hint=${schedule.trim() ? inWords(schedule) : chained ? "Empty: it runs after other jobs only." : "Five cron fields, or @daily and the like."}>
+        <${Field} label="Schedule" name="schedule" hint=${schedule.trim() ? inWords(schedule) : chained ? "Empty: it runs after other jobs only." : "Five cron fields, or @daily and the like."}>
           ${(attributes) => html`<input ...${attributes} data-first class="code" value=${schedule} spellcheck=${false} autocomplete="off"
             onInput=${(event) => setSchedule(event.target.value)} />`}<//>
-        <${Field} label="Time zone" hint="An IANA name, such as Europe/Berlin.">
+        <${Field} label="Time zone" name="timezone" hint="An IANA name, such as Europe/Berlin.">
           ${(attributes) => html`<input ...${attributes} list="zones" value=${timezone} spellcheck=${false} autocomplete="off" onInput=${(event) => setTimezone(event.target.value)} />`}<//>
       </div>
       <datalist id="zones">${ZONES.map((zone) => html`<option key=${zone} value=${zone} />`)}</datalist>

@@ -19,7 +19,7 @@ export const useKeys = (keys) => {
   useEffect(() => {
     let first = "", at = 0;
     const pressed = (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
       const both = first && Date.now() - at < SECOND_KEY_MS ? `${first} ${event.key}` : event.key;
       const act = latest.current[both] || latest.current[event.key];
       [first, at] = [event.key, Date.now()];

@@ -24,7 +24,7 @@ const rowOf = (time, hourly) => {
 const placeOf = (slot, hourly, before) => {
   const at = new Date(slot.scheduled_for);
   const place = (hourly ? at.getMinutes() : at.getHours() * 60 + at.getMinutes()) * 10;
-  return before?.place === place ? place + 1 : place;
+  return before.some((one) => one.place === place) ? place + 1 : place;
 };
 
 const grouped = (slots) => {
@@ -35,7 +35,7 @@ const grouped = (slots) => {
   for (const slot of slots) {
     const row = rowOf(slot.scheduled_for, hourly);
     const before = rows.get(row) || [];
-    rows.set(row, [...before, { slot, place: placeOf(slot, hourly, before.at(-1)) }]);
+    rows.set(row, [...before, { slot, place: placeOf(slot, hourly, before) }]);
   }
   const places = [...new Set([...rows.values()].flat().map(({ place }) => place))].sort((one, other) => one - other);
   const columns = new Map(places.map((place, at) => [place, at + 1]));

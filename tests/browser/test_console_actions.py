@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from jobs_api.ids import new_id
 from jobs_api.model.alert_targets import Event, RunAlerts
@@ -50,6 +50,17 @@ def dialog(page: Page) -> Locator:
     return page.get_by_role("dialog")
 
 
+def hold_trigger(page: Page) -> list[Route]:
+    """Hold back requests that trigger a run: the test answers those that it finds in the list."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/trigger", hold)
+    return held
+
+
 def test_a_job_is_run_with_another_command_by_the_keyboard_alone(
     page: Page, service: Service, past: Past, job: Document
 ) -> None:
@@ -70,7 +81,7 @@ def test_a_job_is_run_with_another_command_by_the_keyboard_alone(
     assert run["cause"] == "after the outage"
 
 
-def test_a_refusal_is_shown_in_the_dialog_which_keeps_what_was_typed(
+def test_a_refusal_is_shown_at_its_field_which_keeps_what_was_typed(
     page: Page, service: Service, tab: Tab, past: Past, job: Document
 ) -> None:
     tab.expected.add(422)
@@ -80,9 +91,46 @@ def test_a_refusal_is_shown_in_the_dialog_which_keeps_what_was_typed(
     page.get_by_label("Command of this run").fill("rm -rf /")
     page.get_by_role("button", name="Run now").click()
 
-    expect(dialog(page).get_by_role("alert")).to_contain_text("command_override")
-    expect(page.get_by_label("Command of this run")).to_have_value("rm -rf /")
+    field = page.get_by_label("Command of this run")
+    expect(dialog(page).get_by_role("alert")).to_contain_text("What is marked above breaks a rule.")
+    expect(field).to_have_value("rm -rf /")
+    expect(field).to_have_accessible_description(re.compile("^the command starts with 'rm'"))
+    expect(field).to_be_focused()
+    assert axe_faults(page) == []
     assert runs_of(past, job) == []
+
+
+def test_an_answer_to_a_closed_dialog_becomes_a_notice_and_does_not_change_the_view(
+    page: Page, service: Service, job: Document
+) -> None:
+    held = hold_trigger(page)
+    show(page, service.developer, address(job))
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("button", name="Run now")).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Now", exact=True).click()
+
+    held.pop().continue_()
+
+    expect(page.get_by_text("Started ")).to_be_visible()
+    expect(page).to_have_url(f"{service.url}/console#/")
+
+
+def test_a_refusal_of_a_closed_dialog_becomes_a_notice(page: Page, service: Service, tab: Tab, job: Document) -> None:
+    tab.expected.add(409)
+    held = hold_trigger(page)
+    show(page, service.developer, address(job))
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("button", name="Run now")).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Pause", exact=True).click()
+
+    held.pop().fulfill(status=409, json={"message": "The project is not deployed.", "code": "project_not_deployed"})
+
+    expect(page.get_by_text("The project is not deployed.")).to_be_visible()
+    expect(dialog(page)).to_be_visible()
 
 
 def test_a_dialog_keeps_the_focus_and_gives_it_back(page: Page, service: Service, job: Document) -> None:

@@ -167,6 +167,23 @@ def test_a_log_that_cannot_be_read_is_not_called_complete_and_can_be_asked_for_a
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_the_keys_for_another_view_do_not_also_search_the_log(
+    page: Page, service: Service, past: Past, job: dict[str, Any]
+) -> None:
+    run = past.run(job, log="one\ntwo\n")
+    past.write([run])
+    show(page, service.reader, f"#/runs/{run.id}")
+    page.get_by_role("searchbox", name="Search the log").fill("two")
+    expect(page.get_by_text("0 of 1")).to_be_visible()
+
+    page.get_by_role("region", name="Lines of the log").focus()
+    page.keyboard.press("g")
+    page.keyboard.press("n")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Now")
+    expect(page).to_have_url(f"{service.url}/console#/")
+
+
 def test_log_levels_differ_in_more_than_colour_and_escape_sequences_are_not_shown(
     page: Page, service: Service, past: Past, job: dict[str, Any]
 ) -> None:
