@@ -29,7 +29,7 @@ def test_a_log_that_was_stored_before_its_node_lost_it_keeps_its_results() -> No
     assert read.counts == ResultCounts(success=1)
 
 
-def test_a_pod_without_a_log_of_which_nothing_was_stored_says_why_there_is_none() -> None:
+def test_a_message_gives_the_reason_if_a_pod_has_no_log_and_none_is_stored() -> None:
     run = a_run()
 
     found = logs_left.without_log(run, observe_pod(pod()), ResultsOfLog(run))
