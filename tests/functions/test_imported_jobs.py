@@ -98,7 +98,7 @@ def with_secrets(job: Any, sent: dict[str, Any]) -> dict[str, Any]:
 @settings(
     max_examples=8,
     phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(listed=st.lists(st.tuples(NAMES, JOBS), min_size=1, max_size=4))
 @example(listed=[(name, {"command": "dbt build", "schedule": "@daily", "description": name}) for name in ODD])
