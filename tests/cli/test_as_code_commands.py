@@ -340,3 +340,10 @@ def test_an_interrupted_apply_says_what_is_written(server: Server, jobs: Jobs, m
 
     assert ended.code == 130
     assert "1 of 2 changes of jaffle are known to be written" in ended.err
+
+
+def test_two_names_of_one_project_are_refused(server: Server, jobs: Jobs, file: Path) -> None:
+    file.write_text("projects: {jaffle: {jobs: []}, Jaffle: {jobs: []}}")
+
+    assert "The file has a project twice, as 'jaffle' and as 'Jaffle'" in jobs("plan").err
+    assert server.calls() == ["GET /projects"]

@@ -80,8 +80,27 @@ def test_a_fault_of_the_api_gets_the_line_of_its_field() -> None:
 
     told = project.faults_in_file([FieldFault(field, "is wrong") for field in fields])
 
-    assert [line.split(":")[1] for line in told] == ["13", "10", "1", "7", "16", "1", "14", " jaffle", " jaffle"]
-    assert told[0] == "jobs.yml:13: jaffle/nightly: run_after.0.on.1: is wrong"
+    assert [line.split(":")[1] for line in told] == [" jaffle", " jaffle", "1", "1", "7", "10", "13", "14", "16"]
+    assert told[6] == "jobs.yml:13: jaffle/nightly: run_after.0.on.1: is wrong"
+
+
+def test_a_fault_of_the_api_names_another_job_by_its_line() -> None:
+    project = jobs_file.parse(TWO, "jobs.yml")[0]
+    fault = FieldFault("jobs[1].name", "is the name of jobs[0] too, and of jobs[7]")
+
+    (told,) = project.faults_in_file([fault])
+
+    assert told.endswith(": name: is the name of 'nightly' in line 7 too, and of jobs[7]")
+
+
+@pytest.mark.parametrize(("style", "end"), [(">", "at the end"), ("|", "at the end"), (">-", "a line break")])
+def test_a_folded_command_gets_the_hint_how_yaml_leaves_out_its_last_line_break(style: str, end: str) -> None:
+    text = f"project: p\njobs:\n- name: a\n  command: {style}\n    dbt run\n    --select x\n"
+    (project,) = jobs_file.parse(text, "jobs.yml")
+
+    (told,) = project.faults_in_file([FieldFault("jobs[0].command", "may not contain a line break")])
+
+    assert told.endswith(end)
 
 
 def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

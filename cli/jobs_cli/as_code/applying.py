@@ -91,16 +91,16 @@ def _is_called(name: str, wanted: str) -> bool:
 
 def _ids_of(api: Api, wanted: Iterable[str]) -> list[str]:
     known = None
-    found = []
+    found: dict[str, str] = {}
     for name in wanted:
-        if name.startswith("proj_"):
-            found.append(name)
-            continue
-        known = names.all_projects(api) if known is None else known
-        found.append(names.named(known, name, "project").id)
-    if len(set(found)) < len(found):
-        raise CommandFailed("The file has a project twice, by its name and by its id")
-    return found
+        its_id = name
+        if not name.startswith("proj_"):
+            known = names.all_projects(api) if known is None else known
+            its_id = names.named(known, name, "project").id
+        if its_id in found:
+            raise CommandFailed(f"The file has a project twice, as {found[its_id]!r} and as {name!r}")
+        found[its_id] = name
+    return list(found)
 
 
 def apply_plans(api: Api, plans: Sequence[ProjectPlan], told: Callable[[str, int, int], None]) -> None:

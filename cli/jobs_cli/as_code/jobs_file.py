@@ -31,6 +31,7 @@ OF_A_PROJECT: Final = ("defaults", "jobs")
 VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 FAULTY_JOB: Final = re.compile(r"jobs\[(\d+)\]\.?(.*)", re.DOTALL)
+OTHER_JOB: Final = re.compile(r"jobs\[(\d{1,6})\]")
 MOST_FAULTS: Final = 50
 
 
@@ -44,20 +45,30 @@ class ListedProject:
     file: YamlFile
 
     def faults_in_file(self, faults: Sequence[FieldFault]) -> list[str]:
-        """Return the API's faults with the lines of the file, and the names of their jobs."""
-        return [self._in_file(fault) for fault in faults]
+        """Return the API's faults with the lines of the file, in their order, and the names of their jobs."""
+        return [text for _, text in sorted(map(self._in_file, faults), key=lambda line_and_text: line_and_text[0])]
 
-    def _in_file(self, fault: FieldFault) -> str:
+    def _in_file(self, fault: FieldFault) -> tuple[int, str]:
         found = FAULTY_JOB.fullmatch(fault.field)
         if not found or int(found[1]) >= len(self.jobs):
-            return f"{self.file.name}: {self.name}: {fault.field}: {fault.message}"
+            return 0, f"{self.file.name}: {self.name}: {fault.field}: {fault.message}"
         at, field = int(found[1]), found[2]
         parts: list[str | int] = [int(part) if part.isdecimal() else part for part in field.split(".")]
         places = self.places[at]
         place = (*places.get(str(parts[0]), places[""]), *parts[1:])
+        message = OTHER_JOB.sub(self._other_job, fault.message)
+        if field == "command" and str(self.jobs[at].get(field)).endswith("\n"):
+            message += "; in YAML, >- leaves out the line break at the end"
         job = self.jobs[at].get("name", f"jobs[{at}]")
-        told = f"{self.name}/{job}: {field}: {fault.message}" if field else f"{self.name}/{job}: {fault.message}"
-        return self.file.fault(place, told)
+        told = f"{self.name}/{job}: {field}: {message}" if field else f"{self.name}/{job}: {message}"
+        return self.file.line_of(place), self.file.fault(place, told)
+
+    def _other_job(self, found: "re.Match[str]") -> str:
+        """Return the name and the line of a job that the API calls by its place in the list."""
+        at = int(found[1])
+        if at >= len(self.jobs):
+            return found[0]
+        return f"{self.jobs[at].get('name')!r} in line {self.file.line_of(self.places[at][''])}"
 
 
 def load(name: str = FILE) -> list[ListedProject]:
