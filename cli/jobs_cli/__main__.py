@@ -22,12 +22,15 @@ from jobs_cli.commands import (
     tokens,
     versions,
 )
+from jobs_cli.commands.options import SUGGESTS
 from jobs_cli.errors import CommandFailed
 
 app = typer.Typer(
     name="jobs-api",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    suggest_commands=SUGGESTS,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="List, trigger, follow and steer dbt and SQLMesh jobs. "
     "The server is JOBS_API_URL with JOBS_API_TOKEN, or what `jobs-api login` stored.",
     epilog="Example: jobs-api trigger nightly --wait",

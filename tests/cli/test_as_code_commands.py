@@ -123,6 +123,15 @@ def test_an_apply_sends_the_plan_that_was_shown(server: Server, jobs: Jobs) -> N
     assert len({asked.headers["Idempotency-Key"] for asked in applied}) == 2
 
 
+def test_a_dry_run_of_an_apply_is_a_plan(server: Server, jobs: Jobs) -> None:
+    server.on(f"POST {APPLY}?dry_run", plan("p1", A, B))
+
+    ended = jobs("apply", "--dry-run")
+
+    assert (ended.code, ended.out) == (0, jobs("plan").out)
+    assert f"POST {APPLY}" not in server.calls()
+
+
 def test_nothing_is_applied_without_a_terminal_or_yes(
     server: Server, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

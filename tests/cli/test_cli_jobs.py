@@ -323,3 +323,16 @@ def test_a_pipe_gets_utf_8_in_every_locale(server: Server, jobs: Jobs, monkeypat
     sys.stdout.flush()
 
     assert "Łódź" in content.getvalue().decode()
+
+
+@pytest.mark.parametrize("arguments", [("aplly",), ("projects", "lisst")])
+def test_a_misspelt_command_gets_no_suggestion_twice(jobs: Jobs, arguments: tuple[str, ...]) -> None:
+    ended = jobs(*arguments)
+
+    assert ended.code == 2
+    assert ended.err.count("Did you mean") <= 1
+
+
+@pytest.mark.parametrize("arguments", [("-h",), ("projects", "-h"), ("plan", "-h")])
+def test_the_short_option_of_other_programs_shows_the_help(jobs: Jobs, arguments: tuple[str, ...]) -> None:
+    assert jobs(*arguments).code == 0

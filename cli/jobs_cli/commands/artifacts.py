@@ -7,7 +7,7 @@ import typer
 
 from jobs_cli import downloads, names, output
 from jobs_cli.answers import Answer
-from jobs_cli.commands.options import Json, ProjectOption, RunName, connected
+from jobs_cli.commands.options import SUGGESTS, Json, ProjectOption, RunName, connected
 from jobs_cli.errors import CommandFailed
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     help="List and download what runs left in dbt's target folder, such as manifest.json.",
     epilog="Example: jobs-api artifacts get nightly",
     no_args_is_help=True,
+    suggest_commands=SUGGESTS,
 )
 
 

@@ -1,7 +1,7 @@
 """Jobs as code: a file with the jobs of projects, what applying it would change, and applying it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,6 +53,7 @@ def apply(
     file: File = jobs_file.FILE,
     project: Only = None,
     prune: Prune = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan, as jobs-api plan does")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
     stored: Annotated[
         str | None, typer.Option("--plan", metavar="FILE", help="Apply only if the plan is still this one; do not ask")
@@ -60,6 +61,9 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Make the jobs of projects match a file: show the plan, ask, and apply just that plan."""
+    if dry_run:
+        plan(file, project, prune=prune, as_json=as_json)
+        return
     wanted, stored_prune = applying.stored_plans(stored) if stored else ({}, False)
     if not yes and not stored and not _can_ask(file):
         raise CommandFailed("There is no terminal to ask on; look at `jobs-api plan`, and give --yes")
@@ -75,17 +79,7 @@ def apply(
                 raise CommandFailed("Nothing was applied")
             with _progress() as told:
                 applying.apply_plans(api, plans, told)
-    done = [change for one in plans for change in one.done]
-    if as_json:
-        output.show_json({"projects": [_as_json(one, one.done) for one in plans]})
-        return
-    # Changes of a request whose answer was lost are not in `done`.
-    count = sum(len(one.changes) for one in plans)
-    if count:
-        output.say(f"Applied {count} changes" if count > 1 else "Applied 1 change")
-    for change in done:
-        if change.get("webhook_secret"):
-            output.note(f"jobs: {change['name']} has a new webhook secret; --json shows it, and you can rotate it")
+    _show_applied(plans, as_json=as_json)
 
 
 @app.command("import", epilog="Example: jobs-api import --project jaffle > jobs.yml")
@@ -104,6 +98,19 @@ def import_jobs(project: ProjectOption = None, as_json: Json = False) -> None:
 def schema() -> None:
     """Print the JSON schema of the file, with which an editor completes and checks it."""
     sys.stdout.write((Path(importing.__file__).parent / "jobs.schema.json").read_text(encoding="utf-8"))
+
+
+def _show_applied(plans: Sequence[applying.ProjectPlan], *, as_json: bool) -> None:
+    if as_json:
+        output.show_json({"projects": [_as_json(one, one.done) for one in plans]})
+        return
+    # Changes of a request whose answer was lost are not in `done`.
+    count = sum(len(one.changes) for one in plans)
+    if count:
+        output.say(f"Applied {count} changes" if count > 1 else "Applied 1 change")
+    for change in (change for one in plans for change in one.done):
+        if change.get("webhook_secret"):
+            output.note(f"jobs: {change['name']} has a new webhook secret; --json shows it, and you can rotate it")
 
 
 def _as_json(plan_: applying.ProjectPlan, changes: list[dict[str, Any]]) -> dict[str, Any]:

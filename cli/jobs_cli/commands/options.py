@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import click
 import typer
 
 from jobs_cli import configuration
 from jobs_cli.client import Api
 from jobs_cli.commands.completing import job_names, project_names
 from jobs_cli.errors import CommandFailed
+
+# Newer versions of click suggest the nearest command, and typer would repeat that.
+SUGGESTS = not hasattr(click.exceptions, "NoSuchCommand")
 
 ProjectOption = Annotated[
     str | None,

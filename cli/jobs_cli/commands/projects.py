@@ -7,13 +7,14 @@ import typer
 from jobs_cli import names, output
 from jobs_cli.answers import Answer
 from jobs_cli.commands.completing import project_names
-from jobs_cli.commands.options import Json, Settings, Yes, agreed, connected, fields_of, without_none
+from jobs_cli.commands.options import SUGGESTS, Json, Settings, Yes, agreed, connected, fields_of, without_none
 
 app = typer.Typer(
     name="projects",
     help="List, create, change and delete projects. All but list and show need an admin's token.",
     epilog="Example: jobs-api projects list",
     no_args_is_help=True,
+    suggest_commands=SUGGESTS,
 )
 ProjectName = Annotated[str, typer.Argument(metavar="PROJECT", help="Its name or its id", autocompletion=project_names)]
 Image = Annotated[str | None, typer.Option(help="The container image of its runs")]

@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 
 from jobs_cli import names, output
-from jobs_cli.commands.options import Json, Yes, agreed, connected, without_none
+from jobs_cli.commands.options import SUGGESTS, Json, Yes, agreed, connected, without_none
 
 app = typer.Typer(
     name="tokens",
     help="List, create and revoke the tokens of your organization; this needs an admin's token.",
     epilog="Example: jobs-api tokens list",
     no_args_is_help=True,
+    suggest_commands=SUGGESTS,
 )
 
 
