@@ -1,6 +1,8 @@
 """GET /api/v1/projects/{id}/model-executions: what the models, tests and sources of a project did, newest first."""
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -12,6 +14,7 @@ from jobs_api.logs import results_archive
 from jobs_api.model.answer_size import count_that_fit
 from jobs_api.model.executions import ModelExecution, ModelExecutionList
 from jobs_api.model.results import NodeOutcome
+from jobs_api.model.run import Run
 
 app = Api()
 
@@ -48,23 +51,27 @@ def list_model_executions(
     read = results_archive.within_reason(runs)
     if len(read) < len(runs):
         position = store.position_of(read[-1])
-    executions, places = list[ModelExecution](), list[str]()
-    for run, nodes in results_archive.nodes_of(read):
-        at = store.position_of(run)
-        for place, node in enumerate(reversed(nodes), start=1):
-            if at == begin and place <= int(passed or 0):
-                continue
-            if (name is None or node["name"] == name) and (status is None or node["status"] == status):
-                executions.append(ModelExecution.model_validate({**node, "run_id": run.id, "job_id": run.job_id}))
-                places.append(f"{at}|{place}")
-        if len(executions) > limit:
-            break
-    shown = count_that_fit(executions[:limit])
-    following = places[shown - 1] if shown < len(executions) else f"{position}|" if position else None
+    found = list(islice(_executions(read, (begin, int(passed or 0)), name, status), limit + 1))
+    executions = [execution for _, execution in found[:limit]]
+    shown = count_that_fit(executions)
+    following = found[shown - 1][0] if shown < len(found) else f"{position}|" if position else None
     return ModelExecutionList(
         model_executions=executions[:shown],
         next_cursor=cursors.sign(following, query, project.cursor_key) if following else None,
     )
+
+
+def _executions(
+    runs: Sequence[Run], passed: tuple[str, int], name: str | None, status: NodeOutcome | None
+) -> Iterator[tuple[str, ModelExecution]]:
+    """Yield the executions that match, each with its place; of the run at `passed`, those after so many nodes."""
+    for run, nodes in results_archive.nodes_of(runs):
+        at = store.position_of(run)
+        for place, node in enumerate(reversed(nodes), start=1):
+            is_passed = at == passed[0] and place <= passed[1]
+            if not is_passed and name in {None, node["name"]} and status in {None, node["status"]}:
+                execution = ModelExecution.model_validate({**node, "run_id": run.id, "job_id": run.job_id})
+                yield f"{at}|{place}", execution
 
 
 lambda_handler = app.resolve
