@@ -9,6 +9,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 from jobs_api.model.webhook_url import Address
 from jobs_api.notifications.webhook import http, receiver_addresses
@@ -199,6 +201,27 @@ def test_a_resolver_that_stalls_is_not_waited_for() -> None:
 
     with pytest.raises(Unreachable, match="no answer within"):
         post("https://slow.example/", b"{}", {}, resolve=stalls, timeout_seconds=0.2)
+
+
+def test_addresses_that_take_no_connection_have_the_time_of_one_attempt_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+
+    def never_connects(connection: HTTPSConnection) -> socket.socket:
+        assert isinstance(connection.timeout, float)
+        waited.append(connection.timeout)
+        time.sleep(connection.timeout)
+        raise ConnectTimeoutError(connection, "timed out") from TimeoutError()
+
+    monkeypatch.setattr(HTTPSConnection, "_new_conn", never_connects)
+    with pytest.raises(Unreachable, match="no answer within"):
+        post(
+            "https://hooks.example/", b"{}", {}, resolve=leads_to("1.1.1.1", "1.1.1.2", "1.1.1.3"), timeout_seconds=0.3
+        )
+
+    assert waited
+    assert sum(waited) <= 0.3
 
 
 def test_a_receiver_that_closes_half_way_gave_no_answer(hook: Receiver) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -13,11 +14,17 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.passed = threading.Event()
+        self._ends_at = _seconds() + seconds
         self._open: socket.socket | None = None
         self._lock = threading.Lock()
         self.timer = threading.Timer(seconds, self._end)
         self.timer.daemon = True
         self.timer.start()
+
+    @property
+    def left(self) -> float:
+        """The seconds until then, 0 afterwards."""
+        return max(0.0, self._ends_at - _seconds())
 
     def guard(self, sock: socket.socket) -> None:
         """Close this connection too, by a copy of its descriptor, since TLS takes over the original."""
@@ -66,3 +73,8 @@ def in_time(ask: Callable[[], list[Address]], deadline: Deadline) -> list[Addres
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+def _seconds() -> float:
+    # By the clock of the timer. It stands still while Lambda freezes the process, and so does the attempt.
+    return time.monotonic()  # noqa: TID251

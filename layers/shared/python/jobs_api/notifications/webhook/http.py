@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -33,6 +33,7 @@ from jobs_api.notifications.webhook.receiver_addresses import (
 )
 
 TIMEOUT_SECONDS: Final = 10.0
+LEAST_WAIT_SECONDS: Final = 0.001
 # The user agent, unless the job's own headers have one.
 USER_AGENT: Final = "jobs-api-webhooks/1"
 # How much of an answer is read, for the result of a test.
@@ -101,33 +102,34 @@ def _deadline(seconds: float) -> Iterator[Deadline]:
 def _send(
     addresses: list[Address], parts: SplitResult, body: bytes, headers: Mapping[str, str], deadline: Deadline
 ) -> Answer:
-    """Try the addresses in turn until one accepts the connection; a webhook is never sent to a second address."""
+    """Try the addresses in turn until one accepts the connection; a webhook is never sent to a second address.
+
+    Each has an equal share of the time that is left, so that dead ones leave some for a working one.
+    """
     failure: Exception = OSError("the name has no address")
-    for address in addresses:
-        connection = _Connection(address, parts, deadline)
-        try:
+    for tried, address in enumerate(addresses):
+        share = deadline.left / (len(addresses) - tried)
+        if not share:
+            raise TimeoutError from failure
+        with closing(_Connection(address, parts, deadline, share)) as connection:
             try:
                 connection.connect()
             except (HTTPError, OSError) as error:
                 failure = error
                 continue
             return _exchange(connection, parts, body, headers, deadline)
-        finally:
-            connection.close()
-        if deadline.passed.is_set():
-            break
     raise failure
 
 
 class _Connection(HTTPSConnection):
-    """A connection to one address, for the host that has this address."""
+    """A connection to one address, for the host that has this address; it is made within some seconds or not at all."""
 
-    def __init__(self, address: Address, parts: SplitResult, deadline: Deadline) -> None:
+    def __init__(self, address: Address, parts: SplitResult, deadline: Deadline, seconds: float) -> None:
         name = (parts.hostname or "").rstrip(".")
         super().__init__(
             str(address),
             parts.port or 443,
-            timeout=TIMEOUT_SECONDS,
+            timeout=seconds,
             server_hostname=name,
             ssl_context=_tls(os.environ.get("WEBHOOK_CA_FILE") if is_allowed(name, parts.port) else None),
         )
@@ -135,6 +137,8 @@ class _Connection(HTTPSConnection):
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
+        # A timeout of 0 would not wait at all.
+        sock.settimeout(max(self.deadline_of.left, LEAST_WAIT_SECONDS))
         self.deadline_of.guard(sock)
         return sock
 
