@@ -19,7 +19,7 @@ LOST_REASONS = frozenset({"ContainerStatusUnknown", "Unknown"})
 # How the reasons begin with which a kubelet refuses a Pod that was scheduled to its node: the scheduler knew less than
 # the node, as right after another Pod has ended. No container of the Pod has run.
 # https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/lifecycle/predicate.go
-REFUSALS = ("NodeAffinity", "OutOf", "TaintToleration", "TopologyAffinityError", "UnexpectedAdmissionError")
+NODE_REFUSALS = ("NodeAffinity", "OutOf", "TaintToleration", "TopologyAffinityError", "UnexpectedAdmissionError")
 
 # The message of a laptop's kubelet about a command that ended because the service itself was stopped.
 SERVICE_STOPPED = "the service was stopped while the run was going"
@@ -68,7 +68,7 @@ def _disrupted(job: Observed, pod: ObservedPod) -> Cause | None:
         reason, message = reason or condition.reason, message or condition.message
     if not reason:
         return None
-    if reason.startswith(REFUSALS):
+    if reason.startswith(NODE_REFUSALS):
         name = command_name(job)
         return Cause(
             reason, f"The node refused the pod, so {name} never started ({detail_of(reason, message)}); run it again"
