@@ -315,6 +315,21 @@ def test_while_the_cluster_is_out_of_reach_slots_and_runs_are_late_at_their_time
     assert told(world, job)["late"] == told(world, other)["late"] == 1
 
 
+def test_a_run_is_late_once_the_cluster_has_been_out_of_reach_for_a_minute(world: World) -> None:
+    job = made(world)
+    at(world, noon(2, 5))
+    cut_off(world)
+    at(world, noon(4, 30), cluster=False)
+
+    facts = passes.ingest_runs(store.get_organization(world.organization.id), lambda: noon(5, 29)).facts
+    at(world, noon(5, 29), cluster=False)
+    before = told(world, job)
+    at(world, noon(5, 30), cluster=False)
+
+    assert facts.due == [noon(5, 30)]
+    assert (before, told(world, job)) == ({}, {"late": 1})
+
+
 def test_a_request_to_the_cluster_that_fails_makes_no_run_late_that_ended_in_time(world: World) -> None:
     job = made(world, command="dbt run --select seconds_178")
     at(world, noon(2, 5))

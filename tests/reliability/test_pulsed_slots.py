@@ -1,9 +1,12 @@
 """The slots of an organization whose passes the pulse makes: one just after each slot, one when a miss is certain."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from jobs_api import store
 from jobs_api.model.run import RunStatus
 from jobs_api.model.slots import GRACE
 from jobs_api.store import pulses
@@ -45,6 +48,25 @@ def test_slots_around_a_clock_change_have_a_pass_just_after_them(
     assert len(runs) == 3
     assert all(run.created_at - run.scheduled_for <= timedelta(seconds=2) for run in runs if run.scheduled_for)
     assert {run.status for run in runs} == {RunStatus.SUCCESS}
+
+
+def test_jobs_whose_runs_begin_in_one_slot_are_read_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = {world.create(f"job {at}", "dbt run --select slow", schedule="2 12 * * *") for at in range(5)}
+    world.sync()
+    world.cluster.advance(datetime(2026, 4, 28, 12, 2, 2, tzinfo=UTC))
+    reading, reads = store.jobs_with_projects, list[set[str]]()
+
+    def noted(organization_id: str, wanted: Iterable[tuple[str, str]]) -> Any:
+        pairs = list(wanted)
+        reads.append({job_id for _, job_id in pairs})
+        return reading(organization_id, pairs)
+
+    monkeypatch.setattr(store, "jobs_with_projects", noted)
+    for _ in range(2):
+        world.ingest()
+
+    assert len(world.runs()) == 5
+    assert reads == [jobs]
 
 
 def test_every_slot_of_many_jobs_has_a_pass_just_after_it(pulsing: Pulsing, world: World) -> None:

@@ -48,6 +48,8 @@ class Machine(RuleBasedStateMachine):
         self.world = World(self.patches)
         self.model = Model()
         self.projects = {"jaffle": self.world.project, "jaffle-a": self.world.new_project("jaffle-a")}
+        # Pods of one of the two store artifacts, also late, or die before.
+        self.world.operate(self.projects["jaffle"].id, artifacts=True)
 
     def teardown(self) -> None:
         """Let everything come to rest, and compare it all."""
@@ -253,6 +255,7 @@ class Machine(RuleBasedStateMachine):
             self.world.minute()
         audit = self.world.audit(waits=True)
         assert audit.findings() == []
+        figures.proved["runs of the state machine with artifacts"] += audit.bundles
         assert list(audit.overlaps()) == []
         self._compare_cronjobs()
         self._compare_runs()

@@ -121,6 +121,8 @@ def test_a_pod_that_was_replaced_has_a_message(node: Node) -> None:
     second = node.next(first.place)
 
     assert (second.text, second.message) == ("again\n", f"{LOST_WITH_POD}. The text before ended after 4 bytes")
+    # A time of the one pod's log says nothing about the other's.
+    assert node.asked == [None, None]
 
 
 def test_a_container_that_waits_to_start_has_no_line_yet(node: Node) -> None:

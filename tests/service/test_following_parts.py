@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -17,7 +18,7 @@ from jobs_api.logs import archive
 from jobs_api.logs.restart_points import RestartPoints
 from jobs_api.logs.stored_pieces import StoredFile
 from jobs_api.model.log_part import LogPart
-from jobs_api.model.run import Run
+from jobs_api.model.run import Run, RunStatus, StoredLog
 from tests.service.rotating_kubelet import RUNNING, RotatingKubelet, Table, numbers
 
 
@@ -194,3 +195,30 @@ def test_a_follower_that_stopped_at_the_end_of_an_early_file_continues_there(tab
 
     assert paused.place.log
     assert (own.offset, message) == (len(paused.text), None)
+
+
+def test_a_stored_log_of_many_files_is_returned_in_pieces_by_one_who_begins_late(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "PIECE_BYTES", 100)
+    node = FollowedKubelet()
+    for _ in range(20):
+        node.print(10)
+        node.collector().read(everything=True)
+        node.rotate()
+    last, text = table.parts[max(table.parts)], table.text
+    first = next(iter(last.files))[0]
+    stored = replace(stored_of(table), begins=first)
+    monkeypatch.setattr(StoredFile, "read", lambda _, offset, limit: text[offset : offset + limit])
+    monkeypatch.setattr(following, "stored_file", lambda _: stored)
+    log = StoredLog(key="key", size_bytes=len(text))
+    ended = RUNNING.model_copy(update={"status": RunStatus.SUCCESS, "log": log})
+    table.parts.clear()
+
+    answers, place = list[Followed](), LogPlace()
+    while not answers or not answers[-1].done:
+        answers.append(node.next(place, ended))
+        place = answers[-1].place
+
+    assert "".join(one.text for one in answers).encode() == text
+    assert {one.message for one in answers} == {None}
