@@ -36,14 +36,12 @@ class LogCalls(Calls):
         stamp, space, _ = self._log(namespace, pod, query).partition(b" ")
         return stamp.decode("ascii", "replace") if space and stamp[:4].isdigit() else ""
 
-    def stream_log(
-        self, namespace: str, pod: str, *, container: str = CONTAINER, tail: int | None = None
-    ) -> Iterator[bytes]:
-        """Yield everything that can be read of a Pod's container's log, or its last `tail` lines, in chunks.
+    def stream_log(self, namespace: str, pod: str, *, tail: int | None = None) -> Iterator[bytes]:
+        """Yield everything that can be read of the log of a Pod's command, or its last `tail` lines, in chunks.
 
         Raises as `read_log`, at the first chunk.
         """
-        wanted = {"container": container, "tailLines": tail}
+        wanted = {"container": CONTAINER, "tailLines": tail}
         query = {name: value for name, value in wanted.items() if value is not None}
         yield from self._stream(namespace, pod, query)
 

@@ -103,23 +103,18 @@ def cronjob_name(project: str, job: str) -> str:
     return _cut(f"{slug(project)}-{slug(job)}", CRONJOB_NAME_LENGTH)
 
 
-def job_name(project: str, job: str, at: datetime, suffix: str = "") -> str:
+def job_name(project: str, job: str, at: datetime) -> str:
     """Name the Kubernetes Job of a manual run: `{project}-{job}-{YYYYMMDD}-{HHMMSS}`, at most 63 characters.
 
     Args:
         project: its name or slug.
         job: its name or slug.
         at: when it was triggered, aware; written in UTC.
-        suffix: lower-case letters and digits at the end, after a dash, for a second run that is triggered in the same
-        second.
     """
     if at.tzinfo is None:
         raise ValueError("the time of a run is aware, this one has no time zone")
-    ending = f"-{at.astimezone(UTC):%Y%m%d-%H%M%S}" + (f"-{suffix}" if suffix else "")
-    name = _cut(f"{slug(project)}-{slug(job)}", LABEL_LENGTH - len(ending)) + ending
-    if not is_dns_label(name):
-        raise ValueError(f"a suffix is a few lower-case letters and digits, not {suffix!r}")
-    return name
+    ending = f"-{at.astimezone(UTC):%Y%m%d-%H%M%S}"
+    return _cut(f"{slug(project)}-{slug(job)}", LABEL_LENGTH - len(ending)) + ending
 
 
 def label(value: str) -> str:
