@@ -1,4 +1,5 @@
 /* The one module that calls the API. The token is stored in this tab's sessionStorage, and never in an address. */
+import { compare } from "./parts/clock.js";
 import { visible } from "./parts/visible.js";
 import { watched } from "./parts/watched.js";
 
@@ -69,6 +70,7 @@ const send = async (method, path, { query, body, key, signal } = {}) => {
   const headers = { Accept: "application/json", Authorization: `Bearer ${token}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
+  const sentAt = Date.now();
   let response, answer;
   const silent = new AbortController();
   const timer = setTimeout(() => silent.abort(), LONGEST_ANSWER_MS);
@@ -77,6 +79,7 @@ const send = async (method, path, { query, body, key, signal } = {}) => {
       method, headers, signal: AbortSignal.any([silent.signal, ...(signal ? [signal] : [])]), cache: "no-store",
       body: body === undefined ? undefined : JSON.stringify(body),
     });
+    compare(response.headers.get("Date"), sentAt);
     answer = await answerOf(response);
   } catch (error) {
     if (signal?.aborted) throw error;

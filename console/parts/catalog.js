@@ -1,6 +1,7 @@
 /* The projects and their jobs, which several views name. They are read again when they are older than a minute. */
 import { useEffect, useState } from "preact/hooks";
 import { all, get, put, session } from "../api.js";
+import { now } from "./clock.js";
 import { watched } from "./watched.js";
 
 const FRESH_MS = 60_000, DUE_MS = 10_000;
@@ -26,7 +27,7 @@ const read = async () => {
 };
 
 /* Whether a schedule has fired since the catalog was read, so that its job has a new next firing. */
-const hasFired = () => [...catalog.get().jobs.values()].some((job) => Date.parse(job.next_run_at) < Date.now());
+const hasFired = () => [...catalog.get().jobs.values()].some((job) => Date.parse(job.next_run_at) < now());
 
 /* Returns the catalog. It is read again if it is old, or soon after a schedule has fired. Concurrent callers share one
    request. */

@@ -2,6 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { mayWrite, post } from "../api.js";
 import { catalog, changeJob, pathOf, runLink } from "./catalog.js";
+import { now } from "./clock.js";
 import { Field, FormDialog } from "./dialog.js";
 import { html } from "./html.js";
 import { notify } from "./notices.js";
@@ -10,11 +11,11 @@ import { useKeys } from "./shortcuts.js";
 import { Badge } from "./status.js";
 import { Time, ms } from "./times.js";
 
-export const isPaused = (job) => !job.enabled || ms(job.paused_until) > Date.now();
+export const isPaused = (job) => !job.enabled || ms(job.paused_until) > now();
 
 export const JobState = ({ job }) => html`
   ${!job.enabled && html`<${Badge} kind="warn">disabled<//>`}
-  ${job.enabled && ms(job.paused_until) > Date.now() && html`<${Badge} kind="warn" title=${job.pause_reason}>paused until <${Time} at=${job.paused_until} /><//>`}
+  ${job.enabled && ms(job.paused_until) > now() && html`<${Badge} kind="warn" title=${job.pause_reason}>paused until <${Time} at=${job.paused_until} /><//>`}
   ${job.sync?.state === "error" && html`<${Badge} kind="bad" title=${job.sync.message}>not in the cluster<//>`}`;
 
 const TriggerDialog = ({ job, onClose }) => {
@@ -43,7 +44,7 @@ const TriggerDialog = ({ job, onClose }) => {
 };
 
 const local = (date) => new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-const tomorrow = () => { const at = new Date(); at.setDate(at.getDate() + 1); at.setHours(8, 0, 0, 0); return at; };
+const tomorrow = () => { const at = new Date(now()); at.setDate(at.getDate() + 1); at.setHours(8, 0, 0, 0); return at; };
 
 const PauseDialog = ({ job, onClose }) => {
   const [forever, setForever] = useState(false);
@@ -58,7 +59,7 @@ const PauseDialog = ({ job, onClose }) => {
         <label class="option"><input type="radio" name="how" data-first checked=${!forever} onChange=${() => setForever(false)} /> until a time</label>
         <label class="option"><input type="radio" name="how" checked=${forever} onChange=${() => setForever(true)} /> until somebody resumes it</label></fieldset>
       ${!forever && html`
-        <${Field} label="Until" name="paused_until" hint="In your local time.">${(attributes) => html`<input ...${attributes} type="datetime-local" value=${until} min=${local(new Date())}
+        <${Field} label="Until" name="paused_until" hint="In your local time.">${(attributes) => html`<input ...${attributes} type="datetime-local" value=${until} min=${local(new Date(now()))}
           onInput=${(event) => setUntil(event.target.value)} />`}<//>
         <${Field} label="Why" name="pause_reason">${(attributes) => html`<input ...${attributes} maxlength="255" value=${reason} onInput=${(event) => setReason(event.target.value)} />`}<//>`}
     <//>`;

@@ -1,5 +1,6 @@
 /* Loads the data of a view and keeps it up to date, without too many requests. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { now as currentTime } from "./clock.js";
 import { watched } from "./watched.js";
 
 /* Loads once, and again when `inputs` change. Returns { data, error, loading, reload, setData }. */
@@ -71,10 +72,10 @@ export const usePolling = (look, { fastest = 3000, slowest = 30_000, active = tr
 
 /* The current time, updated every `ms`, for durations that are still growing. */
 export const useNow = (ms = 1000, active = true) => {
-  const [now, setNow] = useState(Date.now());
+  const [now, setNow] = useState(currentTime());
   useEffect(() => {
     if (!active) return undefined;
-    const timer = setInterval(() => document.hidden || setNow(Date.now()), ms);
+    const timer = setInterval(() => document.hidden || setNow(currentTime()), ms);
     return () => clearInterval(timer);
   }, [ms, active]);
   return now;

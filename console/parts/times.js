@@ -1,4 +1,5 @@
 /* Times and durations in words. */
+import { now as currentTime } from "./clock.js";
 import { html } from "./html.js";
 import { useNow } from "./polling.js";
 
@@ -12,7 +13,7 @@ export const ms = (time) => (time ? Date.parse(time) : NaN);
 const sameDay = (one, other) => new Date(one).toDateString() === new Date(other).toDateString();
 
 /* "14:05" for today, "Tue 28 Apr, 14:05" for another day, with the year if it is another year. */
-export const moment = (time, { withSeconds = false, now = Date.now() } = {}) => {
+export const moment = (time, { withSeconds = false, now = currentTime() } = {}) => {
   const at = new Date(time);
   const told = (withSeconds ? clockSeconds : clock).format(at);
   if (sameDay(at, now)) return told;
@@ -52,11 +53,11 @@ export const Time = ({ at, withSeconds }) => (at
 
 /* How far away a time is; updates itself. */
 export const Distance = ({ at }) => {
-  const now = useNow(Math.abs(ms(at) - Date.now()) < 120_000 ? 1000 : 15_000);
+  const now = useNow(Math.abs(ms(at) - currentTime()) < 120_000 ? 1000 : 15_000);
   return html`<time datetime=${at} title=${`${moment(at)}, ${utc(at)}`}>${distance(at, now)}</time>`;
 };
 
-export const elapsed = (run, now = Date.now()) => {
+export const elapsed = (run, now = currentTime()) => {
   if (Number.isFinite(run.duration_seconds)) return run.duration_seconds;
   if (!run.start_time) return NaN;
   return Math.max(0, ((run.end_time ? ms(run.end_time) : now) - ms(run.start_time)) / 1000);

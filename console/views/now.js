@@ -1,7 +1,8 @@
 /* The view «Now»: runs that are open, late or failed last, and the next slots, over all projects. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { get } from "../api.js";
 import { jobLink, nameOf, projectOf, readCatalog, runLink, useCatalog } from "../parts/catalog.js";
+import { now as currentTime } from "../parts/clock.js";
 import { Heading } from "../parts/heading.js";
 import { html } from "../parts/html.js";
 import { RunTimeline } from "../parts/lanes.js";
@@ -122,8 +123,7 @@ const Panel = ({ title, count, children, empty, kind }) => html`
 export const NowView = () => {
   const { runs, since, error, reload } = useRuns();
   const { catalog: found, error: catalogError } = useCatalog();
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => { const timer = setInterval(() => setNow(Date.now()), 5000); return () => clearInterval(timer); }, []);
+  const now = useNow(5000);
   const open = (runs || []).filter(isOpen);
   useTitle(open.length ? `${open.length} running` : "Now");
   /* The runs do not wait for the list of jobs, which is long where there are a thousand. */

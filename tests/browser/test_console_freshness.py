@@ -2,7 +2,8 @@
 changes that somebody else makes."""
 
 import json
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -180,6 +181,19 @@ def test_a_change_stays_when_a_list_that_was_asked_for_before_it_comes_later(
     drawn(page)
 
     expect(row).to_contain_text("disabled")
+
+
+def test_times_are_those_of_the_api_where_the_clock_of_the_computer_is_wrong(
+    page: Page, service: Service, past: Past, job: Document
+) -> None:
+    past.write([past.run(job, "running", ago=timedelta(minutes=20))])
+    page.clock.install(time=datetime.now(UTC) + timedelta(days=3))
+
+    show(page, service.reader, "#/")
+
+    row = page.get_by_role("region", name="Running").get_by_role("listitem").filter(has_text=job["name"])
+    expect(row.get_by_text(re.compile(r"^2\d min"))).to_be_visible()
+    expect(page.get_by_role("region", name="Late")).to_contain_text("Nothing is late.")
 
 
 def test_a_job_that_is_changed_elsewhere_changes_in_the_page(
