@@ -118,12 +118,20 @@ def test_a_known_secret_that_is_part_of_a_name_uncovers_nothing() -> None:
     assert "hunter22" not in masked("password=hunter22", ["password"])
 
 
-@pytest.mark.parametrize("name", ["PAT", "DATABRICKS_PAT", "GITHUB_PAT_2", "AUTH_BEARER", "SESSION_COOKIE", "HMAC"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PAT", "DATABRICKS_PAT", "GITHUB_PAT_2", "AUTH_BEARER", "SESSION_COOKIE", "HMAC", "HTTP_AUTHORIZATION"),
+        *("GCP_SA_KEY", "BLOB_SAS_URL", "DBT_KEYFILE_JSON", "GOOGLE_SERVICE_ACCOUNT_JSON", "SERVICEACCOUNT_INFO"),
+    ],
+)
 def test_names_that_end_in_a_secret_s_word_are_secret(name: str) -> None:
     assert is_secret_name(name)
 
 
-@pytest.mark.parametrize("name", ["PATCH", "COMPAT", "PAT_COUNT", "COOKIE_DOMAIN", "DBT_TARGET", "SORT_KEY", "BYPASS"])
+@pytest.mark.parametrize(
+    "name", ["PATCH", "COMPAT", "PAT_COUNT", "COOKIE_DOMAIN", "DBT_TARGET", "SORT_KEY", "BYPASS", "VISA_KEY", "KEYFILE"]
+)
 def test_names_that_only_hold_a_secret_s_word_are_not(name: str) -> None:
     assert not is_secret_name(name)
 

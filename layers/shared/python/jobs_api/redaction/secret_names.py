@@ -28,7 +28,10 @@ _KEYS: Final = tuple(
     "instrumentation publishable".split()
 )
 # Secret as the last word of a variable's or header's name, but too common in a text to search for.
-_LAST_WORD: Final = re.compile(r"(?:\A|[_.-])(?:pat|bearer|cookies?|hmac)(?:_?[0-9]{1,3})?\Z")
+_LAST_WORD: Final = re.compile(
+    r"(?:\A|[_.-])(?:pat|bearer|cookies?|hmac|authorization|sa_?key|sas_ur[il]|(?:key_?file|service_?account)_(?:json|content|info))"
+    r"(?:_?[0-9]{1,3})?\Z"
+)
 _WINDOW: Final = 16
 # A `-` or `.` at its end is not part of the name: `token->`, `password.`
 _REST: Final = re.compile(r"(?:\w|[.-]++(?=\w))*+")
