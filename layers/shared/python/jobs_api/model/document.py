@@ -23,11 +23,11 @@ from pydantic_core import ErrorDetails
 from jobs_api.errors import MOST_CHARACTERS, MOST_FAULTS, Fault, InvalidRequest
 
 T = TypeVar("T")
-RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 PLUS_LOST = re.compile(r" \d\d:\d\d\Z")
 
 EARLIEST_YEAR, LATEST_YEAR = 1970, 9998
-_NO_SUCH_TIME = "names a day or a time of day that does not exist; a time is such as 2026-04-28T02:00:00Z"
+NO_SUCH_TIME = "names a day or a time of day that does not exist; a time is such as 2026-04-28T02:00:00Z"
 
 
 def _is_none(value: object) -> bool:
@@ -95,9 +95,9 @@ OUR_WORDS: Final = {
     "int_from_float": "must be a whole number",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
-    "datetime_parsing": _NO_SUCH_TIME,
-    "datetime_from_date_parsing": _NO_SUCH_TIME,
-    "datetime_object_invalid": _NO_SUCH_TIME,
+    "datetime_parsing": NO_SUCH_TIME,
+    "datetime_from_date_parsing": NO_SUCH_TIME,
+    "datetime_object_invalid": NO_SUCH_TIME,
 }
 """What a client reads for each of pydantic's errors, with the error's own limits."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from jobs_api.errors import Fault
-from jobs_api.model.document import Timestamp, check_rfc3339, check_year, rfc3339
+from jobs_api.model.document import NO_SUCH_TIME, Timestamp, check_rfc3339, check_year, rfc3339
 
 LONGEST_PAUSED: Final = timedelta(days=366)
 LONGEST_PAUSE_REASON: Final = 255
@@ -26,7 +26,11 @@ def _read_end(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError(f"must be {A_TIME}")  # noqa: TRY004 - pydantic reports a ValueError
     check_rfc3339(value)
-    return check_year(datetime.fromisoformat(value.upper())).astimezone(UTC).replace(microsecond=0)
+    try:
+        moment = datetime.fromisoformat(value.upper())
+    except ValueError as error:
+        raise ValueError(NO_SUCH_TIME) from error
+    return check_year(moment).astimezone(UTC).replace(microsecond=0)
 
 
 PauseEnd = Annotated[Timestamp, BeforeValidator(_read_end), WithJsonSchema({"type": "string", "format": "date-time"})]
