@@ -1,4 +1,4 @@
-"""What a channel remembers, in the table of the deliveries: a JSON object under a key that only the channel reads.
+"""The memory of a channel, in the table of the deliveries: a JSON object under a key that only the channel reads.
 
 It is written in one transaction with the delivery that it was decided for.
 """
