@@ -309,6 +309,29 @@ def test_a_pass_whose_end_no_table_takes_is_followed_once_its_time_is_over(
     assert pulsing.ends() == 1
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_passes_continue_after_the_clock_is_set_back_by_an_hour(
+    pulsing: Pulsing, world: World, killer: Killer, *, dies: bool
+) -> None:
+    pulsing.live(minutes=12)
+    job = world.create(schedule="0 0 1 1 *", command="dbt build")
+    pulsing.live(seconds=30)
+    if dies:
+        world.trigger(job)
+        pulsing.cut_off = killer.after(1)
+        pulsing.live_until_a_message()
+    # A laptop's queue waits by the clock: what was delayed comes an hour later.
+    pulsing.waiting.clear()
+    world.clock.set(world.now() - timedelta(hours=1))
+    pulsing.next_tick = world.now()
+    pulsing.passes.clear()
+
+    pulsing.live(minutes=3)
+
+    assert pulsing.passes
+    assert pulsing.ends() == 1
+
+
 def test_a_pulse_that_comes_twice_or_late_does_nothing_twice(pulsing: Pulsing, world: World) -> None:
     pulsing.spoil = lambda message: [message, _late(message, 0), _late(message, 120)]
     world.create(command="dbt run --select slow", schedule="*/5 * * * *", **HOOK)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs_api.model.pulse import LOST_AFTER, UNDER_WAY, Pulse
+from jobs_api.model.pulse import FARTHEST, LOST_AFTER, UNDER_WAY, Pulse
 
 NOW = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 MOMENT = timedelta(seconds=1)
@@ -17,6 +17,8 @@ MOMENT = timedelta(seconds=1)
         pytest.param(Pulse(generation=1, due_at=NOW + MOMENT), False, id="it is due later"),
         pytest.param(Pulse(generation=1, due_at=NOW - LOST_AFTER), False, id="it may be on its way"),
         pytest.param(Pulse(generation=1, due_at=NOW - LOST_AFTER - MOMENT), True, id="it never came"),
+        pytest.param(Pulse(generation=1, due_at=NOW + FARTHEST), False, id="it is due much later"),
+        pytest.param(Pulse(generation=1, due_at=NOW + FARTHEST + MOMENT), True, id="the clock was set back"),
         pytest.param(Pulse(generation=1, busy_until=NOW + MOMENT), False, id="a pass goes on"),
         pytest.param(Pulse(generation=1, busy_until=NOW - LOST_AFTER - MOMENT), True, id="the pass is dead"),
     ],

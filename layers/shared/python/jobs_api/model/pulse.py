@@ -9,6 +9,9 @@ from jobs_api.model.document import Absent, Record, Timestamp
 LOST_AFTER: Final = timedelta(minutes=1)
 # A message that is under way arrives within this time; a pass that is made too early does no harm.
 UNDER_WAY: Final = timedelta(seconds=1)
+# Nothing is due later than after the queue's longest delay, a quarter of an hour. A moment that is further away than
+# this was written by a clock that was wrong, or before the clock was set back.
+FARTHEST: Final = timedelta(minutes=30)
 # The queue delays messages by whole seconds.
 ALIKE: Final = timedelta(seconds=1)
 
@@ -31,11 +34,11 @@ class Pulse(Record):
 
     def is_busy(self, now: datetime) -> bool:
         """Return whether a pass is running."""
-        return self.busy_until is not None and now < self.busy_until
+        return self.busy_until is not None and _is_ahead(self.busy_until, now)
 
     def is_sync_due(self, now: datetime) -> bool:
         """Return whether all CronJobs are to be compared with the tables."""
-        return self.sync_due_at is None or self.sync_due_at <= now
+        return self.sync_due_at is None or not _is_ahead(self.sync_due_at, now)
 
     def is_overdue(self, now: datetime) -> bool:
         """Return whether a pass should have begun by now, and none is running."""
@@ -55,4 +58,8 @@ class Pulse(Record):
     def is_lost(self, now: datetime) -> bool:
         """Return whether nothing will happen unless somebody requests a pass."""
         known = [moment for moment in (self.due_at, self.busy_until) if moment]
-        return not known or max(known) + LOST_AFTER < now
+        return not known or max(known) + LOST_AFTER < now or max(known) > now + FARTHEST
+
+
+def _is_ahead(moment: datetime, now: datetime) -> bool:
+    return now < moment <= now + FARTHEST

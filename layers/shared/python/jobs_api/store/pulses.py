@@ -8,6 +8,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from jobs_api.model.organization import Organization
+from jobs_api.model.pulse import FARTHEST
 from jobs_api.store.conditions import was_refused
 from jobs_api.store.organization_items import organization_of
 from jobs_api.store.organization_rows import ALL, OrganizationRow, OrganizationsRow
@@ -91,7 +92,7 @@ def _begin(
     organization_id: str, condition: Condition, now: datetime, due_at: datetime | None = None
 ) -> Organization | None:
     busy_until = OrganizationRow.pass_busy_until
-    free = busy_until.does_not_exist() | (busy_until <= now)
+    free = busy_until.does_not_exist() | (busy_until <= now) | (busy_until > now + FARTHEST)
     actions: list[Action] = [
         OrganizationRow.pulse_generation.add(1),
         OrganizationRow.pass_began_at.set(now),
