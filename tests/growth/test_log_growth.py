@@ -83,6 +83,17 @@ def test_results_of_a_long_log_take_no_longer_for_its_length(unit: str, begins: 
     assert is_linear(read, lambda length: begins + repeated({**UNITS, **RESULTS}[unit])(length))
 
 
+@pytest.mark.parametrize("unit", [" ", ".", ". ", "[", " [", "]"])
+def test_a_long_line_of_progress_takes_no_longer_for_its_length(unit: str) -> None:
+    def read(log: str) -> None:
+        reader = ResultsReader()
+        reader.feed(log.encode())
+        reader.results()
+        excerpt(log)
+
+    assert is_linear(read, lambda length: f"12:00:00  1 of 9 OK {repeated(unit)(length)}x\n")
+
+
 @pytest.mark.parametrize("unit", ["one word", "wrapped lines", "headings of one model"])
 def test_a_mebibyte_is_read_within_seconds_and_more_is_not_read(unit: str) -> None:
     log = repeated(UNITS[unit])(3 * MAX_LOG)

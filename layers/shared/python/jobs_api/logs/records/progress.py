@@ -8,7 +8,6 @@ from jobs_api.logs.records.record import LogRecord
 _STEP: Final = re.compile(
     r"(?P<at>\d{1,7}) of (?P<of>\d{1,7}) (?P<state>[A-Z]+(?:-[A-Z]+)?(?: STALE| SUCCESS| SKIP)?)(?P<rest>[: ].*)$"
 )
-_STATUS: Final = re.compile(r" ?\.*+ +\[(?P<said>[^\[\]]*)\]$")
 _SECONDS: Final = re.compile(r"(?:^| )in (?P<seconds>\d{1,9}\.\d\d)s$")
 # The word before the name of a relation.
 _RELATIONS: Final = (
@@ -58,21 +57,32 @@ def is_progress(line: str) -> bool:
 def step_of(record: LogRecord) -> Step | None:
     """Read a line of progress; None for any other line."""
     match = _STEP.match(record.head)
-    # If the process was killed during a write, the line may end anywhere.
-    status = _STATUS.search(match["rest"]) if match else None
-    if match is None or status is None:
+    parted = _parted(match["rest"]) if match else None
+    if match is None or parted is None:
         return None
-    words = match["rest"][: status.start()].strip(" :").split()
+    words, status = parted[0].strip(" :").split(), parted[1]
     if words and words[0].isdigit():
         del words[0]
     if not words:
         return None
     node = _node_in(words)
-    seconds = _SECONDS.search(status["said"])
-    said = status["said"][: seconds.start()] if seconds else status["said"]
+    seconds = _SECONDS.search(status)
+    said = status[: seconds.start()] if seconds else status
     # dbt counts hooks separately.
     number = (match["at"], match["of"], node.startswith("hook "))
     return Step(number, match["state"], node, said, float(seconds["seconds"]) if seconds else None)
+
+
+def _parted(rest: str) -> tuple[str, str] | None:
+    """Return what is before the dots, and the text in brackets after them; None where the line has no such end.
+
+    If the process was killed during a write, the line may end anywhere. No expression searches for the dots: it would
+    begin again at each of many.
+    """
+    before, bracket, said = rest.rpartition("[")
+    if not (bracket and before.endswith(" ") and said.endswith("]")) or "]" in said[:-1]:
+        return None
+    return before.rstrip(" ").rstrip("."), said[:-1]
 
 
 def _node_in(words: list[str]) -> str:
