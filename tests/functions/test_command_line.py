@@ -56,7 +56,8 @@ def test_every_command_does_its_work(  # noqa: PLR0915 - each command once
     run = ended(acme, "manifest.json")
     # moto's bucket exists in this process only, so links into it cannot be opened.
     monkeypatch.setattr("httpx.stream", _stored)
-    monkeypatch.setattr("sys.stdin", io.StringIO(operations.create_token(acme.organization.id, Role.ADMIN, days=1)[0]))
+    token, _ = operations.create_token(acme.organization.id, Role.ADMIN, days=1)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(token.encode())))
     called: set[str] = set()
 
     def does(*arguments: str, code: int = 0) -> Ended:
