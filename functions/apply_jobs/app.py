@@ -1,7 +1,5 @@
 """POST /api/v1/projects/{id}/apply: makes a project's jobs match a list; with `dry_run` it only plans."""
 
-import re
-from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 from aws_lambda_powertools.event_handler import Response
@@ -12,7 +10,7 @@ from jobs_api.api.resolver import Api
 from jobs_api.edits import apply
 from jobs_api.edits.apply import Progress
 from jobs_api.edits.document import ApplyAnswer, ApplyRequest
-from jobs_api.errors import ChangedMeanwhile, Conflict, Fault, InvalidRequest, NameTaken, StalePlan
+from jobs_api.errors import ChangedMeanwhile, Conflict, InvalidRequest, NameTaken, StalePlan
 from jobs_api.pulse import queue
 
 # Lambda accepts a request of 6 MB of JSON, in which the body is a string: at worst, each of its bytes becomes two.
@@ -37,7 +35,6 @@ def apply_jobs(
     2. Write job by job, each as its own endpoint would, for as long as the gateway waits.
     3. Request one sync for all of them, also after an error.
     """
-    _check_spelling(app.current_event.resolved_query_string_parameters)
     if dry_run:
         plan, _ = apply.make_plan(app.caller.organization_id, project_id, document, app.written_by)
         return app.written(apply.apply_answer(plan, None).json_that_fits())
@@ -77,17 +74,6 @@ def _applied(project_id: str, document: dict[str, Any], progress: Progress) -> s
         else:
             break
     return apply.apply_answer(plan, progress).json_to_keep()
-
-
-def _check_spelling(parameters: Iterable[str]) -> None:
-    """Raise InvalidRequest for `dryrun` or `dry-run`: if it were ignored as unknown, the list would be applied."""
-    faults = [
-        Fault(name, "did you mean dry_run? Nothing was written")
-        for name in parameters
-        if name != "dry_run" and re.sub("[^a-z]", "", name.lower()) == "dryrun"
-    ]
-    if faults:
-        raise InvalidRequest(faults)
 
 
 def _has_time() -> bool:

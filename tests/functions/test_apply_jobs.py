@@ -281,18 +281,12 @@ def test_a_malformed_request_names_the_faults_of_its_jobs_too(alice: Person, job
     assert sorted(answer.faulty_fields) == ["jobs[0].schedule", "jobs[1].run_after.0.job_id", "prune", "purge"]
 
 
-@pytest.mark.parametrize("name", ["dryrun", "dry-run", "dryRun", "DRY_RUN", "dry_run "])
-def test_a_misspelt_dry_run_writes_nothing(alice: Person, jaffle: Project, jobs: str, name: str) -> None:
+@pytest.mark.parametrize("name", ["trace", "dryrun"])
+def test_unknown_parameters_are_ignored(alice: Person, jaffle: Project, jobs: str, name: str) -> None:
     answer = alice.call("POST", f"/api/v1/projects/{jaffle.id}/apply", {"jobs": [BUILD]}, query={name: "true"})
 
-    assert (answer.status, answer.faulty_fields) == (422, [name])
-    assert named(alice, jobs) == {}
-
-
-def test_other_unknown_parameters_are_ignored(alice: Person, jaffle: Project) -> None:
-    answer = alice.call("POST", f"/api/v1/projects/{jaffle.id}/apply", {"jobs": [BUILD]}, query={"trace": "1"})
-
     assert answer.status == 200
+    assert named(alice, jobs).keys() == {"build"}
 
 
 def test_cycles_are_refused_with_their_names(alice: Person, jobs: str, apply: Apply) -> None:
