@@ -16,7 +16,16 @@ from jobs_api.model.webhook_url import Address
 from jobs_api.notifications.webhook import http, receiver_addresses
 from jobs_api.notifications.webhook.http import Answer, Unreachable, post
 from jobs_api.notifications.webhook.receiver_addresses import LeadsInside, Refused
-from tests.notifications.receivers import Authority, Receiver, answers, closes_half_way, drips, receiver
+from tests.notifications.receivers import (
+    Authority,
+    Handler,
+    Receiver,
+    accepts,
+    answers,
+    closes_half_way,
+    drips,
+    receiver,
+)
 from tests.plain_authority import plain_authority, shake_hands
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -222,6 +231,23 @@ def test_addresses_that_take_no_connection_have_the_time_of_one_attempt_together
 
     assert waited
     assert sum(waited) <= 0.3
+
+
+def test_a_receiver_with_many_addresses_has_all_the_time_that_is_left_for_its_answer(
+    hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver_addresses, "MOST_ADDRESSES", 300)
+
+    def answers_late(handler: Handler) -> None:
+        time.sleep(0.3)
+        accepts(handler)
+
+    hook.plans = [answers_late]
+
+    # Each of them has 0.1 seconds to take the connection.
+    answer = post(hook.url, b"{}", {}, resolve=leads_to(*["127.0.0.1"] * 300), timeout_seconds=30)
+
+    assert answer.accepted
 
 
 def test_a_receiver_that_closes_half_way_gave_no_answer(hook: Receiver) -> None:

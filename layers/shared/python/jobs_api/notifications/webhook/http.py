@@ -137,8 +137,9 @@ class _Connection(HTTPSConnection):
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
-        # A timeout of 0 would not wait at all.
-        sock.settimeout(max(self.deadline_of.left, LEAST_WAIT_SECONDS))
+        # For the answer too; urllib3 sets this as the socket's timeout again. One of 0 would not wait at all.
+        self.timeout = max(self.deadline_of.left, LEAST_WAIT_SECONDS)
+        sock.settimeout(self.timeout)
         self.deadline_of.guard(sock)
         return sock
 
