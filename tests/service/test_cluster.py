@@ -3,6 +3,8 @@
 import asyncio
 import importlib
 import os
+import re
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,8 @@ import trustme
 import urllib3
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from urllib3 import HTTPSConnectionPool
+from urllib3.exceptions import MaxRetryError, SSLError
 
 from jobs_api import cluster as clusters
 from jobs_api.cluster import (
@@ -404,6 +408,37 @@ def test_a_cluster_with_a_certificate_of_somebody_else_is_unavailable(
         path = _other_kubeconfig(other, tmp_path, other.url, embedded_cluster.url)
         with pytest.raises(ClusterUnavailable, match=r"certificate is not trusted.*unable to get local issuer"):
             _connect(path, monkeypatch).get_job("default", "nightly")
+
+
+def test_a_kubeconfig_with_an_unreadable_certificate_makes_the_cluster_unavailable(
+    embedded_cluster: EmbeddedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kubeconfig"
+    garbage = f"certificate-authority-data: {b64encode(b'no certificate').decode()}"
+    path.write_text(re.sub("certificate-authority-data: .*", garbage, embedded_cluster.kubeconfig.read_text()))
+
+    with pytest.raises(ClusterUnavailable, match="certificates cannot be read"):
+        _connect(path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (ssl.SSLCertVerificationError("self-signed certificate"), "certificate is not trusted: .*self-signed"),
+        (ssl.SSLEOFError("EOF occurred in violation of protocol"), "^The cluster does not answer"),
+    ],
+    ids=["another certificate", "a connection that ends"],
+)
+@pytest.mark.parametrize("tried_again", [True, False])
+def test_only_a_failed_verification_is_reported_as_a_certificate_that_is_not_trusted(
+    failure: ssl.SSLError, told: str, *, tried_again: bool
+) -> None:
+    def fails() -> None:
+        error = SSLError(failure)
+        raise MaxRetryError(HTTPSConnectionPool("cluster.example"), "/", error) if tried_again else error
+
+    with pytest.raises(ClusterUnavailable, match=told):
+        connection.reading(fails)
 
 
 def test_a_rewritten_kubeconfig_is_read_again_when_its_token_fails(

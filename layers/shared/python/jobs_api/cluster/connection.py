@@ -147,6 +147,6 @@ def reading[T](step: Callable[[], T]) -> T:
     except HTTPError as error:
         # urllib3 gives the last failure of a request that it tried twice as `reason`.
         failure = getattr(error, "reason", error)
-        if isinstance(failure, SSLError):
+        if isinstance(failure, SSLError) and isinstance(failure.args[0], ssl.SSLCertVerificationError):
             raise ClusterUnavailable(f"The cluster's certificate is not trusted: {failure}") from error
         raise ClusterUnavailable("The cluster does not answer; try again in a while") from error

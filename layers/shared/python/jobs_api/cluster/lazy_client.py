@@ -17,6 +17,8 @@ from typing import Any
 
 from urllib3.util.ssl_ import create_urllib3_context
 
+from jobs_api.errors import ClusterUnavailable
+
 PACKAGES = ("kubernetes", "kubernetes.client", "kubernetes.config")
 # On a laptop several functions come here at once, and one could remove what another is importing.
 _one_at_a_time = threading.Lock()
@@ -53,6 +55,7 @@ def load_kubeconfig(path: str) -> tuple[Any, ssl.SSLContext | None]:
 
     Raises:
         ConfigException: (the client's) the file is missing or invalid.
+        ClusterUnavailable: a file cannot be read, or is no certificate or key.
     """
     configuration, client = Configuration(), _kube_config()
     # The client writes certificates that are in a kubeconfig into files, and removes them when Python ends. A process
@@ -62,6 +65,8 @@ def load_kubeconfig(path: str) -> tuple[Any, ssl.SSLContext | None]:
         try:
             client.load_kube_config(config_file=path, client_configuration=configuration)
             return configuration, _tls_of(configuration) if configuration.host.startswith("https:") else None
+        except OSError as error:  # ssl.SSLError is one
+            raise ClusterUnavailable(f"The kubeconfig or one of its certificates cannot be read: {error}") from error
         finally:
             remove_files()
             atexit.unregister(remove_files)
