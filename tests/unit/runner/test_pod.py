@@ -417,7 +417,8 @@ def test_a_named_selector_may_read_state(definition: str, expected: str, tmp_pat
         ["dbt", "--quiet", "ls", f"--project-dir={tmp_path}"],
     ):
         assert pod.artifacts_read_by(words, {}) == expected
-    assert pod.artifacts_read_by(["dbt", "build"], {"DBT_PROJECT_DIR": str(tmp_path)}) == expected
+    for name in ("DBT_PROJECT_DIR", "DBT_ENGINE_PROJECT_DIR"):
+        assert pod.artifacts_read_by(["dbt", "build"], {name: str(tmp_path)}) == expected
 
 
 @pytest.mark.parametrize(

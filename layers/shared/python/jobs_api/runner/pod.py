@@ -340,7 +340,7 @@ def artifacts_read_by(words: "list[str]", environment: "dict[str, str]") -> str:
 
 def _selects_by_state(options: "list[str]", environment: "dict[str, str]") -> bool:
     """Return whether the project's named selectors read state; one of them may be the default of any command."""
-    project = option(options, "--project-dir") or environment.get("DBT_PROJECT_DIR") or ""
+    project = option(options, "--project-dir") or variable(environment, "PROJECT_DIR")
     return SELECTOR_BY_STATE.search(text_of(os.path.join(project, "selectors.yml"))) is not None
 
 
