@@ -19,8 +19,8 @@ Answer = dict[str, Any]
 
 def is_permanent(error: Exception) -> bool:
     """Return whether the next attempt would fail as well."""
-    # The second is the answer of a server that does not speak TLS.
-    permanent = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
+    # OpenSSL has the second and, from 3.2 on, the third words for the answer of a server that does not speak TLS.
+    permanent = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "record layer failure")
     return any(one in str(error) for one in permanent) or type(error).__name__ == "UnsupportedProtocol"
 
 

@@ -94,12 +94,13 @@ def forget() -> bool:
         CommandFailed: it cannot be removed.
     """
     file = configuration_file()
-    known = file.exists()
     try:
-        file.unlink(missing_ok=True)
+        file.unlink()
+    except FileNotFoundError:
+        return False
     except OSError as error:
         raise CommandFailed(f"{file} cannot be removed: {error}") from error
-    return known
+    return True
 
 
 def checked_url(url: str) -> str:

@@ -50,14 +50,18 @@ def dialog(page: Page) -> Locator:
     return page.get_by_role("dialog")
 
 
-def hold_trigger(page: Page) -> list[Route]:
-    """Hold back requests that trigger a run: the test answers those that it finds in the list."""
+def closed_trigger(page: Page) -> list[Route]:
+    """Run the job that is shown, and close the dialog; the test answers the request, which is in the list."""
     held: list[Route] = []
 
     def hold(route: Route) -> None:
         held.append(route)
 
     page.route("**/trigger", hold)
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("button", name="Run now")).to_be_disabled()
+    page.keyboard.press("Escape")
     return held
 
 
@@ -103,12 +107,8 @@ def test_a_refusal_is_shown_at_its_field_which_keeps_what_was_typed(
 def test_an_answer_to_a_closed_dialog_becomes_a_notice_and_does_not_change_the_view(
     page: Page, service: Service, job: Document
 ) -> None:
-    held = hold_trigger(page)
     show(page, service.developer, address(job))
-    page.get_by_role("button", name="Run", exact=True).click()
-    page.get_by_role("button", name="Run now").click()
-    expect(page.get_by_role("button", name="Run now")).to_be_disabled()
-    page.keyboard.press("Escape")
+    held = closed_trigger(page)
     page.get_by_role("link", name="Now", exact=True).click()
 
     held.pop().continue_()
@@ -119,12 +119,8 @@ def test_an_answer_to_a_closed_dialog_becomes_a_notice_and_does_not_change_the_v
 
 def test_a_refusal_of_a_closed_dialog_becomes_a_notice(page: Page, service: Service, tab: Tab, job: Document) -> None:
     tab.expected.add(409)
-    held = hold_trigger(page)
     show(page, service.developer, address(job))
-    page.get_by_role("button", name="Run", exact=True).click()
-    page.get_by_role("button", name="Run now").click()
-    expect(page.get_by_role("button", name="Run now")).to_be_disabled()
-    page.keyboard.press("Escape")
+    held = closed_trigger(page)
     page.get_by_role("button", name="Pause", exact=True).click()
 
     held.pop().fulfill(status=409, json={"message": "The project is not deployed.", "code": "project_not_deployed"})

@@ -116,6 +116,36 @@ def test_a_log_line_is_shown_as_a_terminal_would_leave_it(written: str, shown: s
     assert in_node("log_text.js", read, written + "\n") == [shown]
 
 
+MINUTE = 60_000
+
+
+@pytest.mark.parametrize(
+    ("answers", "ahead"),
+    [
+        ([(0, 0, 500)], 0),
+        ([(-1, 0, 500)], 0),
+        ([(-3 * MINUTE, 0, 500)], 3 * MINUTE),
+        ([(3 * MINUTE, 0, 0)], -3 * MINUTE),
+        # A request that waits for log lines may be answered at any time of its 20 seconds, here at their end.
+        ([(-MINUTE, 0, 500), (20_000 - MINUTE, 0, 20_000)], MINUTE),
+        ([(-3 * MINUTE, 0, 500), (0, 0, 500)], 0),
+    ],
+)
+def test_the_time_is_that_of_the_api_where_the_own_clock_is_wrong(
+    answers: list[tuple[int, int, int]], ahead: int
+) -> None:
+    noon = 1_777_377_600_000
+    compared = """(() => {
+      for (const [date, sentAt, answeredAt] of given.answers) {
+        Date.now = () => given.noon + answeredAt;
+        module.compare(new Date(given.noon + date).toUTCString(), given.noon + sentAt);
+      }
+      return Date.now() - module.now();
+    })()"""
+
+    assert in_node("clock.js", compared, {"answers": answers, "noon": noon}) == ahead
+
+
 def test_a_continued_search_finds_the_same_as_a_new_one() -> None:
     search = """(() => {
       const log = new module.LogText(), going = module.finder();

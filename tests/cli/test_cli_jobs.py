@@ -262,6 +262,18 @@ def test_a_configuration_folder_that_cannot_be_used_ends_login_without_a_traceba
     assert jobs("list").code == 1
 
 
+def test_a_configuration_folder_of_another_user_ends_logout_without_a_traceback(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for look in ("stat", "unlink"):
+        monkeypatch.setattr(Path, look, _refused)
+
+    ended = jobs("logout")
+
+    assert ended.code == 1
+    assert "cannot be removed" in ended.err
+
+
 def _no_home(*_: object) -> Path:
     raise RuntimeError("Could not determine home directory.")
 

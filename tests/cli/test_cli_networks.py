@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 from jobs_cli import client
+from jobs_cli.answers import is_permanent
 
 from tests.cli.conftest import Jobs, Server
 from tests.plain_authority import plain_authority, shake_hands
@@ -59,8 +60,20 @@ def test_a_server_that_does_not_speak_tls_is_asked_once(
     ended = jobs("whoami")
 
     assert ended.code == 69
-    assert "WRONG_VERSION_NUMBER" in ended.err
+    assert "[SSL" in ended.err
     assert not slept
+
+
+@pytest.mark.parametrize(
+    ("message", "permanent"),
+    [
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1032)", True),
+        ("[SSL] record layer failure (_ssl.c:1033)", True),
+        ("[Errno 111] Connection refused", False),
+    ],
+)
+def test_an_answer_without_tls_is_known_by_the_words_of_every_openssl(message: str, *, permanent: bool) -> None:
+    assert is_permanent(OSError(message)) is permanent
 
 
 @pytest.fixture

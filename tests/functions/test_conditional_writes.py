@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import PutError
@@ -20,6 +19,7 @@ from jobs_api.store import receivers, turns
 from jobs_api.store.project_rows import TURN, ProjectsRow
 from jobs_api.store.projects import partition_of
 from jobs_api.trigger.request import trigger_entry
+from tests.calls_to_aws import Call, intercept_aws
 from tests.functions.people import NOON
 from tests.functions.test_run_counts import ended, new_job, run_of
 
@@ -135,12 +135,12 @@ def test_a_run_is_found_late_only_while_it_is_open_and_has_the_events_that_were_
 def test_a_table_that_refuses_a_new_run_does_not_say_that_it_is_there(
     job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(_client: Any, operation: str, _arguments: Any) -> Any:
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, operation)
+    def refused(call: Call) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, call.operation)
 
     run = run_of(job, jaffle)
     with monkeypatch.context() as patched:
-        patched.setattr(botocore.client.BaseClient, "_make_api_call", refused)
+        intercept_aws(patched, refused)
         with pytest.raises(PutError):
             store.create_run(run)
 
@@ -184,14 +184,13 @@ def test_reads_that_decide_about_a_write_are_consistent(
 ) -> None:
     run, read = run_of(job, jaffle), list[bool]()
     assert store.create_run(run)
-    ask = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def noting(client: Any, operation: str, arguments: Any) -> Any:
-        asked = [arguments, *arguments.get("RequestItems", {}).values()]
+    def noting(call: Call) -> Any:
+        asked = [call.arguments, *call.arguments.get("RequestItems", {}).values()]
         read.extend(one["ConsistentRead"] for one in asked if "ConsistentRead" in one)
-        return ask(client, operation, arguments)
+        return call.make()
 
-    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", noting)
+    intercept_aws(monkeypatch, noting)
     holder(run)
     stored(run)
     store.find_runs(run.organization_id, [run.id])

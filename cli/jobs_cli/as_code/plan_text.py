@@ -75,7 +75,7 @@ def _parts(field: str, both: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, A
     """Yield what changes in a field, before and after: of an environment each variable that does."""
     before, after = both.get("before"), both.get("after")
     both_are = [isinstance(value, dict) or value is None for value in (before, after)]
-    if before == after or not all(both_are):
+    if before == after or not all(both_are) or not (before or after):
         yield field, (before, after)
         return
     old, new = before or {}, after or {}
@@ -97,7 +97,10 @@ def _in_words(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, list):
-        return ", ".join(_predecessor(one) if isinstance(one, dict) else str(one) for one in value) or "none"
+        return (
+            ", ".join(_predecessor(one) if isinstance(one, dict) else output.printable(str(one)) for one in value)
+            or "none"
+        )
     return output.printable(value if value and isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 

@@ -210,7 +210,7 @@ def _object_in(file: str) -> dict[str, Any]:
     except ValueError as error:
         raise CommandFailed(f"{input_text.name_of(file)} is no JSON: {error}") from error
     if not isinstance(content, dict):
-        raise CommandFailed(f"{file} must hold a JSON object, the fields of a job")
+        raise CommandFailed(f"{input_text.name_of(file)} must hold a JSON object, the fields of a job")
     return content
 
 

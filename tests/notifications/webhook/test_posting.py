@@ -226,11 +226,11 @@ def test_addresses_that_take_no_connection_have_the_time_of_one_attempt_together
     monkeypatch.setattr(HTTPSConnection, "_new_conn", never_connects)
     with pytest.raises(Unreachable, match="no answer within"):
         post(
-            "https://hooks.example/", b"{}", {}, resolve=leads_to("1.1.1.1", "1.1.1.2", "1.1.1.3"), timeout_seconds=0.3
+            "https://hooks.example/", b"{}", {}, resolve=leads_to("1.1.1.1", "1.1.1.2", "1.1.1.3"), timeout_seconds=1.5
         )
 
     assert waited
-    assert sum(waited) <= 0.3
+    assert sum(waited) <= 1.5
 
 
 def test_a_receiver_with_many_addresses_has_all_the_time_that_is_left_for_its_answer(
