@@ -43,6 +43,12 @@ for name in ("manifest.json", "run_results.json", "partial_parse.msgpack", "grap
 print("built", *sys.argv[1:])
 sys.exit(3)
 """
+AWAIT_THE_SIGNAL = """
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("ready", flush=True)
+signal.sigwait([signal.SIGTERM])
+"""
 
 
 def noise(size: int) -> bytes:
@@ -65,8 +71,11 @@ class Service:
     parts: list[str] = field(default_factory=list)
     dying: Callable[[], None] | None = None
     cuts_off: bool = False
+    silence: Callable[[], None] | None = None
 
     def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
+        if self.silence:
+            self.silence()
         if self.fails:
             return self.fails.pop(), b"<Error><Code>SlowDown</Code></Error>"
         if self.refuses:
@@ -496,6 +505,46 @@ def test_the_command_gets_the_signals_and_may_end_in_its_own_way(mounted: Pod) -
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == "asked\n"
         assert process.wait(60) == 7
+
+
+@pytest.mark.parametrize("when", ["while it stores", "before it stores"])
+def test_a_pod_that_gets_the_signal_while_nothing_can_be_stored_ends_as_its_command_did(
+    mounted: Pod, service: Service, when: str
+) -> None:
+    program = mounted.folder / "runner.py"
+    shorter = "SECONDS_WHEN_ENDED, LEAST_SECONDS = 0.2, 0.1"
+    program.write_text(source := runner.source().replace("SECONDS_WHEN_ENDED, LEAST_SECONDS = 25.0, 5.0", shorter))
+    assert shorter in source
+    over = threading.Event()
+    process: subprocess.Popen[str]
+
+    def silence() -> None:
+        if when == "while it stores":
+            os.kill(process.pid, signal.SIGTERM)
+        over.wait(100)
+
+    service.silence = silence
+    if when == "before it stores":
+        mounted.dbt(AWAIT_THE_SIGNAL + BUILD)
+    process = subprocess.Popen(
+        mounted.words("dbt", "build"),
+        env=mounted.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout
+        assert process.stderr
+        if when == "before it stores":
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(30) == 3
+        finally:
+            process.kill()
+            over.set()
+        assert process.stderr.read().startswith("[jobs-api] The artifacts of this run were not stored: ")
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs a PID namespace")

@@ -20,6 +20,7 @@ try:
     import json
     import re
     import signal
+    import threading
     import time
     import urllib.error
     import urllib.request
@@ -30,9 +31,11 @@ except ImportError:
     # Debian's python3-minimal has a part of the standard library only.
     os.execvp(sys.argv[1], sys.argv[1:])
 
-# How long the whole of storing may take: after the command has ended by itself, and after somebody ended it, when a
-# kubelet kills this process 30 seconds later.
-SECONDS, SECONDS_WHEN_ENDED = 120.0, 15.0
+# How long the whole of storing may take after the command has ended by itself.
+SECONDS = 120.0
+# 30 seconds after the signal to end a kubelet kills this process, and the command's exit code would be lost. So storing
+# is over before. It has the least time where the command itself took that long to end.
+SECONDS_WHEN_ENDED, LEAST_SECONDS = 25.0, 5.0
 FETCH_SECONDS = 30.0
 ONE_REQUEST_SECONDS = 20.0
 # Before a request is sent again. S3 and the cluster that the API asks may be out of order for some seconds.
@@ -212,8 +215,8 @@ class Command:
 
     def __init__(self, words: "list[str]", environment: "dict[str, str]") -> None:
         """Start it; raises OSError."""
-        self.ended_by_signal = False
-        self._pid = 0
+        self._pid = self._code = 0
+        self._signalled_at: Optional[float] = None
         # A signal that arrives before the child exists is delivered once it does.
         signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
         try:
@@ -228,17 +231,39 @@ class Command:
         while True:
             pid, status = os.wait()
             if pid == self._pid:
-                self._pid = 0
                 code = os.waitstatus_to_exitcode(status)
-                return 128 - code if code < 0 else code
+                self._code = 128 - code if code < 0 else code
+                self._pid = 0
+                return self._code
+
+    def seconds_to_store(self) -> float:
+        """Return how long storing may take, now that the command has ended; after a signal, end this program then."""
+        if self._signalled_at is None:
+            return SECONDS
+        left = max(LEAST_SECONDS, self._signalled_at + SECONDS_WHEN_ENDED - time.monotonic())
+        # By itself storing ends a moment earlier, as a rule, and can say why.
+        self._end_in(left + 1)
+        return left
 
     def _forward(self, number: int, _: object) -> None:
-        self.ended_by_signal = True
+        first, self._signalled_at = self._signalled_at is None, time.monotonic()
         if self._pid:
             try:
                 os.kill(self._pid, number)
             except ProcessLookupError:
                 pass
+        elif first:
+            self._end_in(SECONDS_WHEN_ENDED)
+
+    def _end_in(self, seconds: float) -> None:
+        # In a thread, because nothing interrupts a system's search for an address.
+        timer = threading.Timer(seconds, self._end)
+        timer.daemon = True
+        timer.start()
+
+    def _end(self) -> None:
+        say("The artifacts of this run were not stored: the Pod is being ended")
+        os._exit(self._code)
 
 
 def artifacts(target: str, since: float) -> "list[str]":
@@ -414,7 +439,7 @@ def main(words: "list[str]") -> int:
         sys.stderr.write(f"{words[0]}: {error.strerror}\n")
         return 127 if isinstance(error, FileNotFoundError) else 126
     code = command.wait()
-    seconds = SECONDS_WHEN_ENDED if command.ended_by_signal else SECONDS
+    seconds = command.seconds_to_store()
 
     def keep() -> None:
         names = artifacts(target, since)
