@@ -57,8 +57,8 @@ def long_name(plan: Plan, aws: Aws) -> Findings:
     most = LONGEST_NAME - ADDED - max(len(f"{name}Role") for name in functions)
     if plan.is_first and len(plan.stack) > most:
         happens = (
-            f"the name has {len(plan.stack)} characters, so CloudFormation shortens it in names of roles; "
-            "the policies of deploy/policies allow STACK-* only"
+            f"the name has {len(plan.stack)} characters, so names of roles would exceed {LONGEST_NAME}, and "
+            "CloudFormation shortens this part of them; the policies of deploy/policies allow STACK-* only"
         )
         right = f"at most {most} characters, unless you deploy with other policies"
         yield Finding(Verdict.RISK, f"stack {plan.stack}", happens, right)
@@ -86,23 +86,26 @@ def concurrency(plan: Plan, aws: Aws) -> Findings:
     limit = aws.ask("lambda", "get_account_settings")["AccountLimit"]
     most, unreserved = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
     before = {each["ParameterKey"]: each["ParameterValue"] for each in plan.deployed.get("Parameters", [])}
-    if plan["ReserveConcurrency"] == "true":
+    needed = 0
+    if plan["ReserveConcurrency"] == "true" and (plan.is_first or before.get("ReserveConcurrency") != "true"):
         # The unreserved executions do not include those that are already reserved.
-        already = not plan.is_first and before.get("ReserveConcurrency") == "true"
-        needed = 0 if already else reserved(plan)
-        if needed and unreserved - needed < LEFT_UNRESERVED:
-            happens = f"it reserves {needed} of {unreserved} executions, but {LEFT_UNRESERVED} must stay unreserved"
-            yield Finding(
-                Verdict.FAILS, "ReserveConcurrency", happens, f"false; or first a higher limit: {ASK_FOR_MORE}"
-            )
+        needed = reserved(plan)
+    if needed and unreserved - needed < LEFT_UNRESERVED:
+        happens = f"it reserves {needed} of {unreserved} executions, but {LEFT_UNRESERVED} must stay unreserved"
+        yield Finding(Verdict.FAILS, "ReserveConcurrency", happens, f"false; or first a higher limit: {ASK_FOR_MORE}")
     elif most < FEW:
-        happens = f"the account runs {most} functions at once, including requests, syncs and ingests; more are refused"
-        yield Finding(
-            Verdict.RISK,
-            "concurrent executions",
-            happens,
-            f"a higher limit before others use the service: {ASK_FOR_MORE}",
-        )
+        happens = f"the account runs {most} functions at once, and refuses more; {_taken_from_requests(plan)}"
+        right = f"a higher limit before others use the service: {ASK_FOR_MORE}"
+        yield Finding(Verdict.RISK, "concurrent executions", happens, right)
+    elif 2 * (plan.number("PulseConcurrency") + plan.number("NotificationConcurrency")) > unreserved - needed:
+        happens = f"the account may run {unreserved - needed} functions at once; {_taken_from_requests(plan)}"
+        right = f"at most {(unreserved - needed) // 2} together, so that requests have the other half"
+        yield Finding(Verdict.RISK, "PulseConcurrency, NotificationConcurrency", happens, right)
+
+
+def _taken_from_requests(plan: Plan) -> str:
+    passes, notifications = plan["PulseConcurrency"], plan["NotificationConcurrency"]
+    return f"passes may take {passes} of them and notifications {notifications}, and requests have the rest"
 
 
 def reserved(plan: Plan) -> int:

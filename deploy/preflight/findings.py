@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import nan
 from typing import Any, Protocol
 
 
@@ -76,6 +77,13 @@ class Plan:
     def __getitem__(self, parameter: str) -> str:
         """Return the value that a parameter will have."""
         return self.values[parameter]
+
+    def number(self, parameter: str) -> float:
+        """Return the value of a parameter, or NaN, with which no comparison holds, if it is not a number."""
+        try:
+            return float(self.values[parameter])
+        except ValueError:
+            return nan
 
     @property
     def is_first(self) -> bool:

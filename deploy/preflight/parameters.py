@@ -42,6 +42,9 @@ def fault_of(value: str, parameter: Mapping[str, Any]) -> str | None:
     pattern = parameter.get("AllowedPattern")
     if pattern and not re.fullmatch(pattern, value):
         return str(parameter.get("ConstraintDescription", f"what matches {pattern}"))
+    longest = parameter.get("MaxLength")
+    if longest and len(value) > longest:
+        return f"at most {longest} characters"
     return fault_of_number(value, parameter) if parameter["Type"] == "Number" else None
 
 
@@ -96,7 +99,7 @@ def without_effect(plan: Plan) -> Findings:
     for name in ("CertificateArn", "HostedZoneId"):
         if plan[name] and not plan["DomainName"]:
             yield Finding(Verdict.BROKEN, name, "it has an effect only with a domain", "name DomainName as well")
-    if float(plan["OrganizationRate"]) > float(plan["ThrottleRate"]):
+    if plan.number("OrganizationRate") > plan.number("ThrottleRate"):
         what = f"one organization may use up the limit of all, {plan['ThrottleRate']} requests a second"
         yield Finding(
             Verdict.RISK, "OrganizationRate", what, "less than ThrottleRate, so that others can send requests"

@@ -9,10 +9,12 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from local.gateway.definition import definition_of
-from local.template import Template
+from local.template import Template, read
 from tests.deployment.conftest import with_parameters
 
-PARAMETERS = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text())["Parameters"]
+ROOT = Path(__file__).parents[2]
+TEMPLATE = (ROOT / "template.yaml").read_text()
+PARAMETERS = yaml_parse(TEMPLATE)["Parameters"]
 BOUNDARY = "arn:aws:iam::123456789012:policy/everybody"
 ACL = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/jobs/00000000-0000-0000-0000-000000000000"
 
@@ -113,3 +115,53 @@ def test_a_valid_public_url_is_accepted(url: str) -> None:
 )
 def test_an_invalid_public_url_is_refused(url: str) -> None:
     assert not re.fullmatch(PARAMETERS["PublicUrl"]["AllowedPattern"], url)
+
+
+@pytest.mark.parametrize("prefix", ["system", "eks", "aws", "amazon", "iam"])
+def test_a_group_that_eks_refuses_in_an_access_entry_is_refused(prefix: str) -> None:
+    """EKS: "The kubernetes group name system:masters is invalid, it cannot start with system:"."""
+    pattern = PARAMETERS["KubernetesGroup"]["AllowedPattern"]
+
+    assert not re.fullmatch(pattern, f"{prefix}:masters")
+    assert re.fullmatch(pattern, f"{prefix}-masters")
+    assert re.fullmatch(pattern, f"team:{prefix}:masters")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "allowed"),
+    [
+        ("", True),
+        ("localhost:8443", True),
+        ("hooks.internal, ci.internal:8443,10.1.2.3", True),
+        ("fd00::1", True),
+        ("https://hooks.internal", False),
+        ("hooks.internal/path", False),
+        ("hooks.internal;ci.internal", False),
+        ("hooks.internal,", False),
+    ],
+)
+def test_hosts_that_would_match_no_webhook_are_refused(hosts: str, allowed: bool) -> None:  # noqa: FBT001
+    assert bool(re.fullmatch(PARAMETERS["WebhookAllowedHosts"]["AllowedPattern"], hosts)) == allowed
+
+
+def test_the_longest_values_fit_into_the_environment_of_a_function() -> None:
+    """Lambda allows 4 KB for all variables of a function. A stack's name of 64 characters is in many of them."""
+    longest = {name: "x" * each["MaxLength"] for name, each in PARAMETERS.items() if "MaxLength" in each}
+    named = {"DefaultCluster": "x" * 100, "DeploymentName": "x" * 63}
+    template = read(ROOT / "template.yaml", stack_name="x" * 64, parameters=longest | named)
+
+    # CloudFormation adds 13 characters to the names of tables, queues and the bucket; a region's name may be longer.
+    added = 300
+    for function in template.resources("AWS::Lambda::Function"):
+        variables = function.properties["Environment"]["Variables"]
+        assert sum(len(name) + len(str(value)) for name, value in variables.items()) + added <= 4096
+
+
+def test_every_text_that_functions_get_in_their_environment_has_a_limit() -> None:
+    used = set(re.findall(r"^        \w+: (?:&\w+ )?(?:!If \[\w+, )?!Ref (\w+)", TEMPLATE, re.MULTILINE))
+    texts = {name for name in used & PARAMETERS.keys() if PARAMETERS[name]["Type"] == "String"}
+
+    assert {"DefaultCluster", "DeploymentName", "SlackSecrets", "WebhookAllowedHosts"} <= texts
+    assert {
+        name for name in texts if not PARAMETERS[name].keys() & {"MaxLength", "AllowedPattern", "AllowedValues"}
+    } == set()

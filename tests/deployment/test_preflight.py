@@ -41,6 +41,11 @@ class TestParameters:
             ({"RunRetentionDays": "7"}, "RunRetentionDays"),
             ({"RunRetentionDays": "a year"}, "RunRetentionDays"),
             ({"RolePath": "/jobs-api"}, "RolePath"),
+            ({"OrganizationRate": "many"}, "OrganizationRate"),
+            ({"PulseConcurrency": "all"}, "PulseConcurrency"),
+            ({"SlackSecrets": "x" * 129}, "SlackSecrets"),
+            ({"KubernetesGroup": "system:masters"}, "KubernetesGroup"),
+            ({"WebhookAllowedHosts": "https://hooks.internal"}, "WebhookAllowedHosts"),
             ({"DomainName": "jobs.example.com"}, "CertificateArn, DomainName"),
             ({"DisableExecuteApiEndpoint": "true"}, "DisableExecuteApiEndpoint, DomainName"),
             ({**DOMAIN, **ENDPOINT}, "DomainName, VpcEndpointId"),
@@ -82,6 +87,22 @@ class TestAccount:
 
         assert (finding.verdict, finding.subject) == (Verdict.RISK, "concurrent executions")
         assert "10 functions at once" in finding.problem
+
+    def test_the_finding_of_a_new_account_says_what_is_taken_from_requests(self) -> None:
+        (finding,) = findings(
+            Account(lambda__get_account_settings=NEW), PulseConcurrency="3", NotificationConcurrency="2"
+        )
+
+        assert "passes may take 3 of them and notifications 2" in finding.problem
+
+    @pytest.mark.parametrize(("pulses", "found"), [("495", []), ("496", [Verdict.RISK])])
+    def test_passes_and_notifications_leave_half_of_the_account_to_requests(
+        self, pulses: str, found: list[Verdict]
+    ) -> None:
+        told = findings(PulseConcurrency=pulses, NotificationConcurrency="5")
+
+        assert [finding.verdict for finding in told] == found
+        assert [finding.right.split(",")[0] for finding in told] == ["at most 500 together"] * len(found)
 
     @pytest.mark.parametrize(("unreserved", "found"), [(10, True), (119, True), (120, False)])
     def test_reserving_needs_120_executions(self, unreserved: int, found: bool) -> None:  # noqa: FBT001

@@ -74,10 +74,11 @@ def test_the_alarms_cost_what_the_page_about_them_says() -> None:
 
 
 def test_the_limits_of_the_pulse_are_those_of_the_template() -> None:
-    rows = re.findall(r"^\| `(\w*Pulse\w*)` \| ([\d,]+) \| ([\d,]+) \|", page("docs/limits.md"), re.MULTILINE)
+    named = r"\w*Pulse\w*|NotificationConcurrency"
+    rows = re.findall(rf"^\| `({named})` \| ([\d,]+) \| ([\d,]+) \|", page("docs/limits.md"), re.MULTILINE)
     stated = {name: (int(least), int(most.replace(",", ""))) for name, least, most in rows}
 
-    parameters = {name: found for name, found in TEMPLATE["Parameters"].items() if "Pulse" in name}
+    parameters = {name: found for name, found in TEMPLATE["Parameters"].items() if re.fullmatch(named, name)}
     assert stated == {name: (found["MinValue"], found["MaxValue"]) for name, found in parameters.items()}
 
 
