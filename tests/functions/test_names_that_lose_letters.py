@@ -98,6 +98,18 @@ class TestAJobFromBefore:
         assert create(alice, jaffle, "v2").status == 201
         assert create(alice, jaffle, "日次 v2").status == 201
 
+    @pytest.mark.parametrize("name", ["日次 v2", "v2"])
+    def test_an_older_job_keeps_both_names_from_a_job_that_an_apply_renames(
+        self, alice: Person, jaffle: Project, name: str
+    ) -> None:
+        older_job(jaffle, "日次 v2")
+        other = create(alice, jaffle, "other").json
+        renamed = BUILD | {"id": other["id"], "name": name}
+
+        answer = alice.call("POST", f"/api/v1/projects/{jaffle.id}/apply", {"jobs": [renamed]})
+
+        assert answer.faulty_fields == ["jobs[0].name"]
+
     @pytest.mark.parametrize("listed", [("日次 v2", "v2"), ("v2", "日次 v2")])
     def test_an_older_job_and_its_slug_cannot_both_be_in_an_apply(
         self, alice: Person, jaffle: Project, listed: tuple[str, str]

@@ -153,7 +153,7 @@ class _Listing:
         )
 
     def _taken_names(self) -> Iterator[Fault]:
-        taken = {job.slug for job in self.unlisted}
+        taken = {slug for job in self.unlisted for slug in _slugs_of(job)}
         for entry in self.entries:
             if entry.job and entry.slug in taken:
                 said = "is the name of another job of this project, which is not in the list; choose another name"
