@@ -130,6 +130,7 @@ def test_a_dry_run_of_an_apply_is_a_plan(server: Server, jobs: Jobs) -> None:
 
     assert (ended.code, ended.out) == (0, jobs("plan").out)
     assert f"POST {APPLY}" not in server.calls()
+    assert "--dry-run makes a new plan" in jobs("apply", "--dry-run", "--plan", "plan.json").err
 
 
 def test_nothing_is_applied_without_a_terminal_or_yes(

@@ -61,6 +61,8 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Make the jobs of projects match a file: show the plan, ask, and apply just that plan."""
+    if dry_run and stored:
+        raise CommandFailed("--dry-run makes a new plan; give it without --plan")
     if dry_run:
         plan(file, project, prune=prune, as_json=as_json)
         return
