@@ -67,6 +67,25 @@ def test_a_token_is_refused_from_the_second_of_its_expiry() -> None:
     assert refused(GOOD, NOW - timedelta(seconds=61)) == "it is not valid yet"
 
 
+def test_the_clocks_of_the_cluster_and_of_this_service_may_differ_by_a_minute() -> None:
+    verify(GOOD, key_of, ISSUER, NOW - timedelta(seconds=60))
+
+
+def test_a_token_need_not_say_from_when_it_is_valid() -> None:
+    verify(signed({name: value for name, value in claims_of(GOOD).items() if name != "nbf"}), key_of, ISSUER, NOW)
+
+
+@pytest.mark.parametrize("audience", ["not-jobs-api", "jobs-api-2", "", None, 5, {"jobs-api": True}, []])
+def test_an_audience_is_the_whole_name_or_in_a_list(audience: object) -> None:
+    assert refused(signed({**claims_of(GOOD), "aud": audience})) == "it is for another audience"
+    verify(signed({**claims_of(GOOD), "aud": "jobs-api"}), key_of, ISSUER, NOW)
+
+
+def test_a_token_with_a_critical_extension_is_refused() -> None:
+    header = {"alg": "RS256", "kid": CLUSTER.key_id, "crit": ["exp"]}
+    assert refused(signed(claims_of(GOOD), header)) == "it has a critical extension"
+
+
 def test_a_token_of_another_audience_or_issuer_is_refused() -> None:
     for audience in ("", "sts.amazonaws.com", "jobs-api2"):
         assert refused(CLUSTER.token(POD, ACCOUNT, audience, 3600, NOW)) == "it is for another audience"
@@ -106,7 +125,10 @@ def test_a_header_without_a_proper_key_id_is_refused(kid: object) -> None:
 
 @pytest.mark.parametrize(
     "bound",
-    [None, {}, "org-acme", {"namespace": "org-acme"}, {"namespace": "org-acme", "pod": {"name": "x"}}, {"pod": []}],
+    [
+        *(None, {}, "org-acme", {"namespace": "org-acme"}, {"pod": []}),
+        *({"namespace": "org-acme", "pod": {"name": "x"}}, {"namespace": "org-acme", "pod": {"name": "x", "uid": ""}}),
+    ],
 )
 def test_a_token_that_is_bound_to_no_pod_is_refused(bound: object) -> None:
     assert refused(signed({**claims_of(GOOD), "kubernetes.io": bound})) == "it is not bound to a pod"
@@ -139,6 +161,12 @@ def test_any_text_is_refused_as_a_token_without_another_error(text: str) -> None
 def test_a_huge_token_is_refused_unread() -> None:
     assert refused("a" * (LONGEST_TOKEN + 1)) == "it is no token"
     assert refused(f"{'[' * 4000}.{'W' * 4000}.") == "it is no token"
+    assert refused(signed({**claims_of(GOOD), "padding": "a" * LONGEST_TOKEN})) == "it is no token"
+
+
+def test_a_token_of_other_letters_is_refused_before_its_signature_is_checked() -> None:
+    head, _, signature = GOOD.split(".")
+    assert refused(f"{head}.\ud800.{signature}") == "it is no token"
 
 
 @pytest.mark.parametrize(
