@@ -16,6 +16,7 @@ from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.run import LONGEST_OPEN, Run, RunStatus
 from jobs_api.store import receivers, turns
+from jobs_api.store.delivery_rows import ReceiverRow
 from jobs_api.store.project_rows import TURN, ProjectsRow
 from jobs_api.store.projects import partition_of
 from jobs_api.trigger.request import trigger_entry
@@ -132,6 +133,29 @@ def test_a_run_is_found_late_only_while_it_is_open_and_has_the_events_that_were_
     assert stored(over).late_at is None
 
 
+def test_a_run_whose_lateness_was_told_is_not_found_late_again(job: Job, jaffle: Project) -> None:
+    run = run_of(job, jaffle)
+    assert store.create_run(run)
+    late = run.model_copy(update={"late_at": NOON, "notify": [Event.LATE]})
+    assert store.record_found(run, late)
+    assert store.run_notified(late)
+
+    assert store.record_found(run, late) is False
+
+    assert stored(run).notify == []
+
+
+def test_the_beginning_of_a_log_is_recorded_only_while_its_run_is_open(job: Job, jaffle: Project) -> None:
+    run = run_of(job, jaffle)
+    assert store.create_run(run)
+    store.record_log_begins(run, "first")
+    assert store.advance_run(run, ended(run))
+
+    store.record_log_begins(run, "second")
+
+    assert stored(run).log_begins == "first"
+
+
 def test_a_table_that_refuses_a_new_run_does_not_say_that_it_is_there(
     job: Job, jaffle: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +201,33 @@ def test_a_receiver_that_many_senders_find_down_at_once_counts_as_down_once() ->
         receivers.down(receiver, NOON, known=False)
 
     assert receivers.enter(receiver, NOON, LEASE) == (NOON + receivers.FIRST_QUIET, True)
+
+
+def read_before(monkeypatch: pytest.MonkeyPatch, receiver: str) -> None:
+    """Let senders from now on decide by what is stored of a receiver at the moment."""
+    row = ReceiverRow.get(f"receiver#{receiver}")
+    monkeypatch.setattr(ReceiverRow, "get", lambda *_, **__: row)
+
+
+def test_of_two_senders_that_see_a_receiver_free_one_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver = f"org-{new_id()}/hooks.example:443"
+    receivers.slow(receiver, NOON)
+    read_before(monkeypatch, receiver)
+
+    assert receivers.enter(receiver, NOON, LEASE) == (None, True)
+    assert receivers.enter(receiver, NOON + SECOND, LEASE) == (NOON + SECOND + receivers.ANSWER_OF_A_SLOW_ONE, True)
+
+
+def test_a_sender_that_finds_a_receiver_down_late_does_not_shorten_its_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver = f"org-{new_id()}/hooks.example:443"
+    receivers.down(receiver, NOON, known=False)
+    with monkeypatch.context() as late:
+        read_before(late, receiver)
+        receivers.down(receiver, NOON + LEASE, known=True)
+        receivers.down(receiver, NOON, known=True)
+    receivers.record_slow(receiver, NOON, NOON + SECOND)
+
+    assert receivers.enter(receiver, NOON, LEASE) == (NOON + LEASE + 2 * receivers.FIRST_QUIET, True)
 
 
 def test_reads_that_decide_about_a_write_are_consistent(

@@ -55,3 +55,11 @@ def test_a_pass_is_overdue_when_it_should_have_begun(pulse: Pulse, *, overdue: b
 )
 def test_an_announced_moment_holds_for_less_than_a_second_around_it(due_at: datetime | None, *, alike: bool) -> None:
     assert Pulse(generation=1, due_at=due_at).is_due_about(NOW) is alike
+
+
+@pytest.mark.parametrize(("milliseconds", "alike"), [(0, True), (499, True), (500, False), (-499, True), (-500, False)])
+def test_a_request_is_the_noted_one_for_less_than_half_a_second_around_it(milliseconds: int, *, alike: bool) -> None:
+    """The pass that the noted one gets begins after it, by more than an index lags."""
+    moment = NOW + timedelta(milliseconds=milliseconds)
+    assert Pulse(generation=1, asked_at=NOW).is_asked_about(moment) is alike
+    assert not Pulse(generation=1).is_asked_about(moment)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs_api.model.slots import AwaitedSlot
-from jobs_api.pulse.next_pulse import SOONEST, Pace, PassFacts, may_announce, next_pulse, spare_after
+from jobs_api.pulse.next_pulse import JOB_WITHIN, SOONEST, Pace, PassFacts, may_announce, next_pulse, spare_after
 
 NOW = datetime(2026, 4, 28, 12, 0, tzinfo=UTC)
 PACE = Pace()
@@ -56,6 +56,9 @@ def after(**time: float) -> datetime:
         ),
         pytest.param(
             {"awaited": [AwaitedSlot(after(minutes=-2), after(hours=3))]}, 600, id="a slot will, but not soon"
+        ),
+        pytest.param(
+            {"awaited": [AwaitedSlot(NOW - JOB_WITHIN, after(hours=3))]}, 600, id="its Job has not come in time"
         ),
         pytest.param({"incomplete": True}, 30, id="a part of the pass failed"),
         pytest.param({"sync_due_at": after(minutes=1)}, 60, id="a sync is tried again"),
