@@ -1,12 +1,14 @@
 """Alarms go off soon enough, not without a reason, and at the price in docs/scale.md."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from benchmarks import costs
+from functions.restore_pulses import app as restore_pulses
 from jobs_api.metrics import Metric
 from local.gateway.definition import definition_of
 from local.template import Template
@@ -82,6 +84,35 @@ def test_no_other_alarm_notifies_of_missing_data(topic: Template) -> None:
 def test_every_alarm_notifies_the_topic_when_it_rings_and_when_it_is_over(topic: Template) -> None:
     for alarm in alarms(topic).values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC]
+
+
+def test_a_metric_that_an_alarm_compares_with_zero_has_data_points_from_each_tick(template: Template) -> None:
+    """A comparison with a number has no result where the metric has no data point.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html#metric-math-syntax-operators
+    """
+    compared = {
+        query["MetricStat"]["Metric"]["MetricName"]
+        for alarm in alarms(template).values()
+        for expression in [query["Expression"] for query in alarm.get("Metrics", []) if "Expression" in query]
+        for query in alarm["Metrics"]
+        if re.search(rf"FILL\({query['Id']}, 0\) == 0", expression)
+    }
+
+    assert compared == {metric.value for metric in restore_pulses.NO_PASSES} == {"SyncPasses", "IngestPasses"}
+
+
+def test_a_filled_period_is_long_enough_for_metrics_that_come_late(template: Template) -> None:
+    """CloudWatch warns that FILL also fills the last minute, of which a metric may never have data in time."""
+    periods = {
+        query["MetricStat"]["Period"]
+        for alarm in alarms(template).values()
+        if any("FILL" in query.get("Expression", "") for query in alarm.get("Metrics", []))
+        for query in alarm["Metrics"]
+        if "MetricStat" in query
+    }
+
+    assert min(periods) >= 300
 
 
 def test_a_message_that_kills_its_function_rings_within_twenty_minutes(template: Template) -> None:

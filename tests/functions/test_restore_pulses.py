@@ -109,4 +109,5 @@ def test_a_tick_is_counted_even_before_there_is_an_organization(
 
     figures = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "CloudWatchMetrics" in line]
     assert [(figure["Ticks"], figure["Organizations"], figure["PulsesLost"]) for figure in figures] == [([1], [0], [0])]
+    assert [(figure["SyncPasses"], figure["IngestPasses"]) for figure in figures] == [([0], [0])]
     assert queue.calls == []
