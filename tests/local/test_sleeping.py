@@ -62,10 +62,13 @@ def test_a_sleep_that_cannot_be_recorded_does_not_end_the_service(capsys: pytest
     assert "the disk is full" in capsys.readouterr().err
 
 
-def test_a_sleep_is_a_stop_of_the_service_in_each_organization() -> None:
-    organization = new_organization()
+def test_a_sleep_is_a_stop_of_the_service_in_each_organization(monkeypatch: pytest.MonkeyPatch) -> None:
+    organizations = [new_organization(), new_organization()]
+    # The table has the organizations of all tests before.
+    monkeypatch.setattr(store, "list_organizations", lambda: organizations)
 
     _record_stop(NOON, NOON + HOUR)
 
-    (outage,) = store.get_organization(organization.id).outages
-    assert (outage.since, outage.until, outage.stopped) == (NOON, NOON + HOUR, True)
+    for organization in organizations:
+        (outage,) = store.get_organization(organization.id).outages
+        assert (outage.since, outage.until, outage.stopped) == (NOON, NOON + HOUR, True)
