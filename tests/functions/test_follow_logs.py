@@ -134,11 +134,13 @@ def test_a_wait_that_is_no_number_of_seconds_up_to_20_is_refused(alice: Person, 
 def test_a_long_stored_log_is_given_piece_by_piece(alice: Person, jaffle: Project, content: bytes) -> None:
     log = content * (3 * MIB // len(content)) + content[:2]
 
-    text, answers = rest(alice, ended_with(jaffle, log).id)
+    text, answers = rest(alice, ended_with(jaffle, log, log_note="The log ends here").id)
 
     assert hashlib.sha256(text.encode()).digest() == hashlib.sha256(log.decode("utf-8", "replace").encode()).digest()
     assert 3 <= len(answers) <= 7
     assert answers[-1]["done"]
+    # What is missing at the end is said there.
+    assert [answer["logs"] for answer in answers if "message" in answer] == [answers[-1]["logs"]]
 
 
 def test_a_stored_log_without_a_byte_is_done(alice: Person, jaffle: Project) -> None:

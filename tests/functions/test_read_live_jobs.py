@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from jobs_api.cluster import lists
+from jobs_api.cluster import Object, lists
+from jobs_api.ids import new_id
 from jobs_api.k8s import labels
 from jobs_api.live import queries as live
+from jobs_api.logs import log_bucket
+from jobs_api.model.answer_size import ANSWER_BYTES
 from tests.functions.acme import Acme
 from tests.functions.people import Person
 from tests.functions.refusals import Refuse
@@ -22,6 +25,13 @@ def listed(person: Person, **query: str) -> dict[str, Any]:
 
 def names_in(found: dict[str, Any]) -> set[str]:
     return {job["id"] for job in found["jobs"]}
+
+
+def delete_pod(acme: Acme, job: Object) -> Object:
+    pod = acme.cluster.pod_of(job)
+    assert pod
+    acme.write("DELETE", f"/api/v1/namespaces/{acme.organization.id}/pods/{pod['metadata']['name']}", {})
+    return pod
 
 
 def test_a_running_job_is_listed_shown_and_its_log_read_while_it_runs(acme: Acme) -> None:
@@ -112,9 +122,7 @@ def test_the_stored_log_is_shown_after_the_pod_is_deleted(acme: Acme) -> None:
     job = acme.finish("echo one; echo two")
     path = f"/api/v1/jobs/{job['metadata']['name']}/logs"
     acme.ingest()
-    pod = acme.cluster.pod_of(job)
-    assert pod
-    acme.write("DELETE", f"/api/v1/namespaces/{acme.organization.id}/pods/{pod['metadata']['name']}", {})
+    pod = delete_pod(acme, job)
 
     found = acme.alice.call("GET", path, query={"tail": "1"}).json
 
@@ -123,13 +131,54 @@ def test_the_stored_log_is_shown_after_the_pod_is_deleted(acme: Acme) -> None:
 
 def test_a_pod_deleted_before_its_log_was_stored_leaves_a_message(acme: Acme) -> None:
     job = acme.finish("echo one")
-    pod = acme.cluster.pod_of(job)
-    assert pod
-    acme.write("DELETE", f"/api/v1/namespaces/{acme.organization.id}/pods/{pod['metadata']['name']}", {})
+    delete_pod(acme, job)
 
     found = acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json
 
     assert (found["logs"], found["message"]) == ("", "The pod is gone, and its log was not stored")
+
+
+def test_a_log_that_was_removed_leaves_the_same_message(acme: Acme) -> None:
+    job = acme.finish("echo one")
+    acme.ingest()
+    delete_pod(acme, job)
+    log_bucket.purge(acme.organization.id)
+
+    found = acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json
+
+    assert (found["logs"], found["message"]) == ("", "The pod is gone, and its log was not stored")
+
+
+def test_a_pod_that_is_removed_just_before_it_is_read_leaves_its_stored_log(acme: Acme, refuse: Refuse) -> None:
+    job = acme.finish("echo one")
+    acme.ingest()
+    refuse("GET", "/log", status=404)
+
+    found = acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json
+
+    assert (found["logs"], found["status"]) == ("one\n", "success")
+
+
+def test_the_log_of_an_earlier_job_of_the_run_is_not_shown(acme: Acme) -> None:
+    run_id = new_id("run_")
+    earlier = acme.finish("echo one", run_id)
+    acme.ingest()
+    acme.delete(earlier)
+    job = acme.finish("echo two", run_id)
+    delete_pod(acme, job)
+
+    found = acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json
+
+    assert found["logs"] == ""
+
+
+def test_a_log_that_grows_as_json_is_cut_to_what_an_answer_holds(acme: Acme) -> None:
+    job = acme.finish("head -c 1048576 /dev/zero | tr '\\0' '\\1'; echo; echo end")
+
+    answer = acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs")
+
+    assert answer.json["logs"].endswith("\nend\n")
+    assert len(answer.text) < ANSWER_BYTES + 1000
 
 
 def test_jobs_are_found_by_their_status(acme: Acme) -> None:

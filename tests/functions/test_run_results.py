@@ -20,6 +20,7 @@ from jobs_api.model.results import NodeOutcome, NodeResult, ResultCounts, RunRes
 from jobs_api.model.run import Run, RunStatus
 from tests.functions.acme import Acme, eventually
 from tests.functions.people import Person
+from tests.functions.refusals import Refuse
 from tests.functions.test_runs import a_run
 from tests.separate_results import store_results
 
@@ -148,6 +149,12 @@ def test_a_run_without_a_pod_has_no_results_yet(acme: Acme, status: RunStatus) -
         "counts": {"success": 0, "warn": 0, "failed": 0, "error": 0, "skipped": 0},
         "complete": False,
     }
+
+
+def test_a_job_that_the_cluster_does_not_let_read_has_no_results_yet(acme: Acme, refuse: Refuse) -> None:
+    refuse("GET", "/jobs/", status=403)
+
+    assert results_of(acme.alice, a_run(acme.project, status=RunStatus.RUNNING))["results"] == []
 
 
 def test_a_log_without_end_is_read_up_to_what_a_node_keeps() -> None:

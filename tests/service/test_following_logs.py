@@ -125,6 +125,20 @@ def test_a_pod_that_was_replaced_has_a_message(node: Node) -> None:
     assert node.asked == [None, None]
 
 
+def test_a_pod_that_is_replaced_while_a_call_waits_is_followed_by_the_next(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replaced(seconds: float) -> None:
+        node.now += seconds
+        if node.pod == "pod-a":
+            node.pod = "pod-b"
+            node.log.write(NOON, b"one")
+
+    monkeypatch.setattr(node, "sleep", replaced)
+
+    assert node.next(LogPlace(), wait=10).text == "one\n"
+
+
 def test_a_container_that_waits_to_start_has_no_line_yet(node: Node) -> None:
     node.refusal = ClusterRejected(400, "container is waiting to start")
 

@@ -1,9 +1,11 @@
 """Documents of live Jobs, made from raw Jobs and Pods."""
 
+from dataclasses import replace
+
 import pytest
 
 from jobs_api.ingest import decision
-from jobs_api.k8s import job_status
+from jobs_api.k8s import job_status, labels
 from jobs_api.k8s.job_status import Outcome
 from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import observe
@@ -55,6 +57,18 @@ def test_the_details_say_why_a_job_failed() -> None:
         "jaffle-nightly-29622840-x7k2p",
     )
     assert (shown["end_time"], shown["duration_seconds"]) == (at(50), 47.0)
+
+
+def test_no_secret_of_a_command_or_of_a_message_is_shown() -> None:
+    found, seen = observe(failed()), outcome(failed(), pod(ended(1)))
+    url = "postgres://etl:hunter2secret@db/x"
+
+    detail = LiveJobDetail.of(replace(found, command=f"dbt build --target {url}"), replace(seen, message=f"no {url}"))
+    logs = documents.without_logs(found, replace(seen, message=f"no {url}"), 100)
+
+    assert "hunter2secret" not in detail.model_dump_json() + logs.model_dump_json()
+    assert (detail.command or "").startswith("dbt build --target postgres://etl:")
+    assert (detail.message or "").startswith("no postgres://etl:")
 
 
 def test_unknown_fields_are_omitted() -> None:
@@ -149,6 +163,27 @@ def test_the_reason_stays_where_record_and_cluster_agree() -> None:
 
     assert documents.outcome_of(observe(failed(), killed), run, TWO).reason == "OOMKilled"
     assert documents.outcome_of(observe(failed()), run, TWO).reason is None
+
+
+def test_a_reason_of_the_cluster_is_left_out_where_the_record_says_another_status() -> None:
+    killed = pod(ended(137, "OOMKilled"), phase="Failed")
+    run = decision.decide(observe(failed(), killed), None, "org-acme", TWO).run
+    assert run
+    cancelled = run.model_copy(update={"status": RunStatus.CANCELLED, "cancel_reason": "wrong day"})
+
+    seen = documents.outcome_of(observe(failed(), killed), cancelled, TWO)
+
+    assert (seen.status, seen.reason) == (RunStatus.CANCELLED, None)
+    assert seen.message == "The run was cancelled: wrong day"
+
+
+def test_the_record_of_a_job_counts_once_kubernetes_or_ingest_has_ended_it() -> None:
+    stopped = job(ready=1)
+    stopped["metadata"]["annotations"][labels.STOPPED] = "it was cancelled"
+
+    ended_by_now = [documents.may_have_ended(observe(each)) for each in (complete(), failed(), stopped, job(ready=1))]
+
+    assert ended_by_now == [True, True, True, False]
 
 
 def test_an_open_run_and_another_jobs_run_win_over_nothing() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from jobs_api.cluster import Cluster, ClusterRejected, ObjectNotFound
+from jobs_api.cluster import Cluster, ClusterRejected
 from jobs_api.collecting.collector import Collector
 from jobs_api.collecting.parts import Parts
 from jobs_api.k8s.job_secrets import secrets_of
@@ -27,7 +27,7 @@ def results_so_far(cluster: Cluster, run: Run) -> RunResults:
     try:
         secrets = secrets_of(cluster.get_job(run.namespace, run.job_name))
         pod_name = cluster.newest_pod_name(run.namespace, run.job_uid) if run.job_uid else None
-    except (ObjectNotFound, ClusterRejected):
+    except ClusterRejected:
         return RunResults(results=[], counts=ResultCounts(), complete=False)
     if pod_name and _is_whole(cluster, run, pod_name):
         chunks = cluster.stream_log(run.namespace, pod_name)
