@@ -10,7 +10,7 @@ from jobs_api.k8s.json_fields import Object
 from jobs_api.k8s.observed import observe
 from jobs_api.k8s.pod_failures import SERVICE_STOPPED
 from jobs_api.model.run import RunStatus
-from tests.objects import TWO, being_deleted, complete, ended, failed, job, pod, runs, waits
+from tests.objects import TWO, being_deleted, beside, complete, ended, failed, job, pod, runs, waits
 
 PENDING, RUNNING, SUCCESS, FAILED, ERROR, _ = RunStatus
 NODE_DRAINED = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "message": "drained"}
@@ -52,6 +52,26 @@ GOING = [
 ENDS = [
     Case("complete", complete(), ended_pod(0), SUCCESS, exit_code=0, has_run=True),
     Case("complete, and its pod is gone", complete(), None, SUCCESS, exit_code=0),
+    # Only a helper process was out of memory: https://github.com/kubernetes/kubernetes/issues/104454
+    Case("complete, and marked as killed", complete(), ended_pod(0, "OOMKilled"), SUCCESS, exit_code=0, has_run=True),
+    Case(
+        "the command was marked as killed and succeeded, and a sidecar failed",
+        failed(),
+        beside(pod(ended(0, "OOMKilled"), phase="Failed"), "proxy", ended(1)),
+        SUCCESS,
+        exit_code=0,
+        has_run=True,
+    ),
+    Case(
+        "a helper process was out of memory, and the command failed",
+        failed(),
+        ended_pod(1, "OOMKilled"),
+        ERROR,
+        "OOMKilled",
+        ("limit of 512Mi",),
+        1,
+        has_run=True,
+    ),
     Case("exit 1", failed(), ended_pod(1), FAILED, "Error", ("dbt exited with code 1",), 1, has_run=True),
     Case("exit 3", failed(), ended_pod(3), FAILED, "Error", ("code 3",), 3, has_run=True),
     Case("exit 255", failed(), ended_pod(255), FAILED, "Error", ("code 255",), 255, has_run=True),
