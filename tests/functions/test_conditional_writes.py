@@ -209,7 +209,7 @@ def read_before(monkeypatch: pytest.MonkeyPatch, receiver: str) -> None:
     monkeypatch.setattr(ReceiverRow, "get", lambda *_, **__: row)
 
 
-def test_of_two_senders_that_see_a_receiver_free_one_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_of_two_senders_that_see_a_receiver_free_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     receiver = f"org-{new_id()}/hooks.example:443"
     receivers.slow(receiver, NOON)
     read_before(monkeypatch, receiver)

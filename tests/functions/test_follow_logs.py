@@ -139,7 +139,7 @@ def test_a_long_stored_log_is_given_piece_by_piece(alice: Person, jaffle: Projec
     assert hashlib.sha256(text.encode()).digest() == hashlib.sha256(log.decode("utf-8", "replace").encode()).digest()
     assert 3 <= len(answers) <= 7
     assert answers[-1]["done"]
-    # What is missing at the end is said there.
+    # The message about lines that are missing at the end comes with the end.
     assert [answer["logs"] for answer in answers if "message" in answer] == [answers[-1]["logs"]]
 
 
