@@ -27,7 +27,7 @@ from benchmarks.measure import ROOT, Figure, report
 from benchmarks.webhook_receivers import receivers
 from local.functions import Functions
 from local.queues import QueueSource
-from local.template import Template, read
+from local.template import Resource, Template, read
 from tests.fast_moto.aws import LocalAws
 
 if TYPE_CHECKING:
@@ -176,14 +176,19 @@ def _deliveries(job: "Job") -> "list[Delivery]":
 def emptied(template: Template) -> Iterator[None]:
     """Invoke the function with batches of the queue, as its event source mapping does."""
     functions = Functions(template.functions())
-    sources = [QueueSource(mapping, functions) for mapping in template.resources("AWS::Lambda::EventSourceMapping")]
-    for source in sources:
-        source.start()
+    source = QueueSource(mapping_of_the_queue(template), functions)
+    source.start()
     try:
         yield
     finally:
-        for source in sources:
-            source.stop()
+        source.stop()
+
+
+def mapping_of_the_queue(template: Template) -> Resource:
+    """Return the event source mapping from the queue of notifications to its function."""
+    mappings = template.resources("AWS::Lambda::EventSourceMapping")
+    (found,) = (one for one in mappings if one.properties["EventSourceArn"].endswith("NotificationsQueue"))
+    return found
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from benchmarks.notifications import mapping_of_the_queue
 from local.gateway.definition import definition_of
 from local.template import Template, read
 from tests.deployment.conftest import with_parameters
@@ -165,3 +166,10 @@ def test_every_text_that_functions_get_in_their_environment_has_a_limit() -> Non
     assert {
         name for name in texts if not PARAMETERS[name].keys() & {"MaxLength", "AllowedPattern", "AllowedValues"}
     } == set()
+
+
+def test_how_many_batches_of_notifications_are_sent_at_once_is_a_parameter(template: Template) -> None:
+    few = with_parameters(NotificationConcurrency="2")
+
+    assert mapping_of_the_queue(few).properties["ScalingConfig"] == {"MaximumConcurrency": "2"}
+    assert mapping_of_the_queue(template).properties["ScalingConfig"] == {"MaximumConcurrency": 5}
