@@ -13,6 +13,7 @@ import pytest
 from kubernetes import client, config
 
 from local.cluster import EmbeddedCluster
+from local.cluster.kubelet import launcher
 from tests.cluster.conftest import ROOT
 from tests.cluster.workloads import Eventually, Object, ended_job, ended_pod, job, pod, running_pod, shell
 
@@ -72,6 +73,17 @@ def test_all_processes_end_with_the_cluster(host: Host, eventually: Eventually, 
     host.process.send_signal(number)
     host.process.wait(timeout=60)
     eventually(lambda: not processes_in(host.home))
+
+
+def test_the_launcher_ends_what_it_did_not_find_at_its_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends while the launcher looks for its children hides them, as minders do that end too."""
+    first, second = (subprocess.Popen(["/bin/sleep", "300"]) for _ in range(2))
+    looks = iter([{first.pid: 0}, {first.pid: 0, second.pid: 0}, {}])
+    monkeypatch.setattr(launcher, "_family", lambda _: next(looks))
+
+    launcher._end_family()
+
+    assert [one.wait(60) for one in (first, second)] == [-signal.SIGKILL, -signal.SIGKILL]
 
 
 def launched_by(pid: int) -> list[int]:

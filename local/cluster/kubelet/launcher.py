@@ -21,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _LINUX = sys.platform == "linux"
 _MEMORY_CHECK_SECONDS = 0.1 if _LINUX else 1.0
+# How long the launcher kills what it started; a process of another user would never end.
+_ENDING_SECONDS = 30.0
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -45,7 +48,7 @@ def main(fd: int) -> None:
         while True:
             descriptors = socket.recv_fds(cluster, 1, 2)[1]
             if not descriptors:
-                _kill_family()
+                _end_family()
                 return
             if os.fork() == 0:
                 cluster.close()
@@ -169,10 +172,21 @@ def _prctl(option: int, value: int) -> None:
         _LIBC.prctl(option, value, 0, 0, 0)
 
 
-def _kill_family() -> None:
-    for pid in _family(os.getpid()):
+def _end_family() -> None:
+    """Kill all descendants, also those that a look misses: it finds nothing below a process that ends meanwhile."""
+    deadline = time.monotonic() + _ENDING_SECONDS
+    # Without /proc one look has to do: the ps that lists the descendants is one of them.
+    while _kill_family() and _LINUX and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _kill_family() -> bool:
+    """Kill the descendants that are found; return whether there were any."""
+    family = _family(os.getpid())
+    for pid in family:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
+    return bool(family)
 
 
 def _family(pid: int) -> dict[int, int]:
@@ -194,8 +208,9 @@ def _children_from_proc(pid: int) -> list[tuple[int, int]]:
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - ten times a second
             for child in Path(f"/proc/{pid}/task/{thread}/children").read_text().split():
-                resident = Path(f"/proc/{child}/statm").read_text().split()[1]
-                children.append((int(child), int(resident) * _PAGE_BYTES))
+                with contextlib.suppress(OSError):
+                    resident = Path(f"/proc/{child}/statm").read_text().split()[1]
+                    children.append((int(child), int(resident) * _PAGE_BYTES))
     return children
 
 
