@@ -7,11 +7,14 @@ import { useLoaded } from "./polling.js";
 import { isOpen } from "./status.js";
 import { bytes } from "./times.js";
 
-const openFile = (run, path) => openLink(async () =>
-  (await get(`/runs/${run.id}/artifacts/${path.split("/").map(encodeURIComponent).join("/")}`)).url);
+const link = async (run, { path }) =>
+  (await get(`/runs/${run.id}/artifacts/${path.split("/").map(encodeURIComponent).join("/")}`)).url;
 
 /* Which files the browser displays, and which it saves. */
 const verb = (file) => (file.content_type === "application/json" ? "Open" : "Download");
+
+/* A tab for a file that the browser saves would stay empty. */
+const openFile = async (run, file) => (verb(file) === "Open" ? openLink(() => link(run, file)) : location.assign(await link(run, file)));
 
 export const Artifacts = ({ run }) => {
   const { data, error, reload } = useLoaded((signal) => get(`/runs/${run.id}/artifacts`, {}, signal), [run.id, run.status]);
@@ -24,5 +27,5 @@ export const Artifacts = ({ run }) => {
       <thead><tr><th scope="col">File</th><th scope="col">Size</th><th scope="col">Type</th><th scope="col"><span class="unseen">Download</span></th></tr></thead>
       <tbody>${data.artifacts.map((one) => html`<tr key=${one.path}><th scope="row"><code>${one.path}</code></th><td class="number">${bytes(one.size_bytes)}</td>
         <td class="soft">${one.content_type}</td><td class="cell-actions"><button type="button" aria-label=${`${verb(one)} ${one.path}`}
-          onClick=${() => openFile(run, one.path).catch((problem) => notify(problem.message, "bad"))}>${verb(one)}</button></td></tr>`)}</tbody></table></section>`;
+          onClick=${() => openFile(run, one).catch((problem) => notify(problem.message, "bad"))}>${verb(one)}</button></td></tr>`)}</tbody></table></section>`;
 };

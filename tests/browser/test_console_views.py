@@ -288,6 +288,23 @@ def test_a_file_of_a_run_opens_beside_the_page(page: Page, service: Service, wor
     expect(page.get_by_text("640 kB")).to_be_visible()
 
 
+def test_a_file_that_the_browser_saves_leaves_no_empty_tab(page: Page, service: Service, world: World) -> None:
+    files = [{"path": "index.html", "size_bytes": 640_000, "content_type": "text/html; charset=utf-8"}]
+    page.route("**/api/v1/runs/*/artifacts", lambda route: route.fulfill(json={"artifacts": files}))
+    link = {"url": f"{service.url}/saved", "expires_at": "2026-04-28T02:00:00Z"}
+    page.route("**/artifacts/index.html", lambda route: route.fulfill(json=link))
+    saved = {"content-type": "text/html", "content-disposition": 'attachment; filename="index.html"'}
+    page.context.route("**/saved", lambda route: route.fulfill(body="the docs", headers=saved))
+    show(page, service.reader, f"#/runs/{world.failed.id}?tab=artifacts")
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download index.html").click()
+
+    assert download.value.suggested_filename == "index.html"
+    assert page.context.pages == [page]
+    expect(page.get_by_text("640 kB")).to_be_visible()
+
+
 def test_the_page_of_something_that_does_not_exist_says_so(page: Page, service: Service, tab: Any) -> None:
     tab.expected.add(404)
 

@@ -37,6 +37,18 @@ def test_a_call_can_be_tried_with_the_token_of_the_console(page: Page, service: 
     expect(call.locator(".live-responses-table")).to_contain_text(service.organization_id)
 
 
+def test_a_phone_has_room_for_what_each_part_of_the_reference_is_about(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto("/docs")
+    expect(page.locator(".opblock").first).to_be_visible()
+
+    widths = page.locator(".opblock-tag small").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().width)"
+    )
+    assert widths
+    assert min(widths) > 200
+
+
 @pytest.mark.parametrize("view", [{"color_scheme": "light"}, {"color_scheme": "dark"}], ids=["light", "dark"])
 def test_the_reference_has_no_fault_in_the_colours_of_the_system(page: Page, view: dict[str, str]) -> None:
     page.goto("/docs")
