@@ -9,7 +9,7 @@ import pytest
 from jobs_cli.downloads import place_of
 from jobs_cli.errors import CommandFailed
 
-from tests.cli.conftest import TOKEN, Jobs, Server
+from tests.cli.conftest import RUN, TOKEN, Jobs, Server
 
 MANIFEST = b'{"nodes": {}}'
 TOKENS = {
@@ -47,6 +47,24 @@ def test_all_artifacts_of_a_run_are_stored_in_a_folder(server: Server, jobs: Job
         "run_results.json": b"{}",
     }
     assert ended.err.splitlines() == ["jobs: manifest.json, 13 bytes", "jobs: run_results.json, 2 bytes"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [("running", "has no artifacts yet, it is running"), ("failed", "its project needs `artifacts`")],
+)
+def test_a_run_without_artifacts_says_whether_they_are_still_to_come(
+    server: Server, jobs: Jobs, tmp_path: Path, status: str, reason: str
+) -> None:
+    with_artifacts(server)
+    server.answers["GET /runs/run_1"] = [(200, RUN | {"status": status}, {})]
+
+    listed = jobs("artifacts", "list", "run_1")
+    got = jobs("artifacts", "get", "run_1", "--to", str(tmp_path))
+
+    assert (listed.code, got.code) == (0, 1)
+    assert reason in listed.err
+    assert reason in got.err
 
 
 def test_the_token_is_not_sent_to_the_store_of_artifacts(server: Server, jobs: Jobs, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from jobs_cli import downloads, names, output
 from jobs_cli.answers import Answer
 from jobs_cli.commands.options import SUGGESTS, Json, ProjectOption, RunName, connected
 from jobs_cli.errors import CommandFailed
+from jobs_cli.log_pieces import ENDED
 
 app = typer.Typer(
     name="artifacts",
@@ -23,7 +24,8 @@ app = typer.Typer(
 def list_artifacts(run: RunName, project: ProjectOption = None, as_json: Json = False) -> None:
     """List the artifacts of a run."""
     with connected() as api:
-        answer = api.get("runs", names.find_run(api, run, project)["id"], "artifacts")
+        found = names.find_run(api, run, project)
+        answer = api.get("runs", found["id"], "artifacts")
     if as_json:
         output.show_json(answer)
         return
@@ -32,7 +34,7 @@ def list_artifacts(run: RunName, project: ProjectOption = None, as_json: Json = 
         [(one["path"], one["size_bytes"], one["content_type"]) for one in answer["artifacts"]],
     )
     if not answer["artifacts"]:
-        output.note("jobs: this run has no artifacts")
+        output.note(f"jobs: {_why_none(found)}")
 
 
 @app.command(epilog="Example: jobs-api artifacts get nightly manifest.json run_results.json --to target")
@@ -45,8 +47,12 @@ def get(
 ) -> None:
     """Download artifacts of a run into a folder, the current one by default; files there are replaced."""
     with connected() as api:
-        run_id = names.find_run(api, run, project)["id"]
-        wanted = _wanted(api.get("runs", run_id, "artifacts")["artifacts"], paths or [])
+        found = names.find_run(api, run, project)
+        run_id = found["id"]
+        artifacts = api.get("runs", run_id, "artifacts")["artifacts"]
+        if not artifacts:
+            raise CommandFailed(_why_none(found))
+        wanted = _wanted(artifacts, paths or [])
         # All paths are checked before the first file is written.
         places = [(artifact, downloads.place_of(to, artifact["path"])) for artifact in wanted]
         with downloads.meter() as meter:
@@ -57,14 +63,21 @@ def get(
         output.show_json({"run_id": run_id, "artifacts": stored})
 
 
+def _why_none(run: Answer) -> str:
+    """Return why a run has no artifacts."""
+    if run["status"] not in ENDED:
+        return (
+            f"Run {run['id']} has no artifacts yet, it is {run['status']}; they are stored when its command has ended"
+        )
+    return f"Run {run['id']} has no artifacts; its project needs `artifacts`, and its image Python"
+
+
 def _wanted(artifacts: list[Answer], paths: list[str]) -> list[Answer]:
     """Return the artifacts at these paths, or all of them.
 
     Raises:
-        CommandFailed: the run has none, or not this one.
+        CommandFailed: the run has not this one.
     """
-    if not artifacts:
-        raise CommandFailed("This run has no artifacts; its project needs `artifacts`, and its image Python")
     known = {artifact["path"]: artifact for artifact in artifacts}
     for path in paths:
         if path not in known:
