@@ -61,6 +61,23 @@ def test_each_organization_and_kind_of_call_is_counted_by_itself(organization: s
             pass
 
 
+def test_a_call_counts_for_as_long_as_a_function_may_take(organization: str) -> None:
+    later = NOON + timedelta(seconds=25)
+    with as_many_as_may_be(organization, Waits.TESTS), pytest.raises(TooManyCalls):
+        waits(organization, Waits.TESTS, later).__enter__()
+
+
+def test_a_table_that_refuses_is_not_taken_for_too_many_calls(
+    organization: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> Any:
+        raise UpdateError("out of reach")
+
+    monkeypatch.setattr(WaitingCallsRow, "update", refused)
+    with pytest.raises(UpdateError):
+        waits(organization, Waits.TESTS, NOON).__enter__()
+
+
 def test_a_call_that_fails_counts_no_longer(organization: str) -> None:
     with pytest.raises(ValueError, match="no"), waits(organization, Waits.LIVE, NOON):
         raise ValueError("no")

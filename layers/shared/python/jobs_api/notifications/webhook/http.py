@@ -148,9 +148,8 @@ def _exchange(
     connection: _Connection, parts: SplitResult, body: bytes, headers: Mapping[str, str], deadline: Deadline
 ) -> Answer:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    host = parts.netloc.rpartition("@")[2]
     named = {name.lower() for name in headers}
-    ours = {"Host": host} if "user-agent" in named else {"Host": host, "User-Agent": USER_AGENT}
+    ours = {"Host": parts.netloc} if "user-agent" in named else {"Host": parts.netloc, "User-Agent": USER_AGENT}
     connection.request("POST", path, body, {**headers, **ours}, preload_content=False, decode_content=False)
     response = connection.getresponse()
     try:
