@@ -49,6 +49,12 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("ready", flush=True)
 signal.sigwait([signal.SIGTERM])
 """
+SIGNAL_THE_RUNNER = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+os.kill(os.getppid(), signal.SIGTERM)
+signal.sigwait([signal.SIGTERM])
+"""
 
 
 def noise(size: int) -> bytes:
@@ -545,6 +551,17 @@ def test_a_pod_that_gets_the_signal_while_nothing_can_be_stored_ends_as_its_comm
             process.kill()
             over.set()
         assert process.stderr.read().startswith("[jobs-api] The artifacts of this run were not stored: ")
+
+
+def test_a_pod_that_may_have_no_more_threads_ends_as_its_command_did(mounted: Pod, service: Service) -> None:
+    program = mounted.folder / "runner.py"
+    refusing = 'raise RuntimeError("can\'t start new thread")'
+    program.write_text(source := runner.source().replace("timer.start()", refusing))
+    assert refusing in source
+    mounted.dbt(SIGNAL_THE_RUNNER + BUILD)
+    done = mounted.run("dbt", "build")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert list(service.files) == ["manifest.json", "run_results.json"]
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="needs a PID namespace")

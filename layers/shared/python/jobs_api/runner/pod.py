@@ -259,7 +259,11 @@ class Command:
         # In a thread, because nothing interrupts a system's search for an address.
         timer = threading.Timer(seconds, self._end)
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError:
+            # The Pod may have no more threads; then the deadline of storing has to do.
+            pass
 
     def _end(self) -> None:
         say("The artifacts of this run were not stored: the Pod is being ended")
