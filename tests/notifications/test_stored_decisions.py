@@ -1,11 +1,13 @@
 """Deliveries as they are stored: with what a channel knows, both or neither, and for their own job alone."""
 
+from datetime import timedelta
+
 import pytest
 
 from jobs_api.errors import DeliveryNotFound
 from jobs_api.ids import new_id
 from jobs_api.model.alert_targets import Event
-from jobs_api.model.delivery import Delivery, new_delivery
+from jobs_api.model.delivery import Delivery, DeliveryStatus, new_delivery
 from jobs_api.model.job import Job
 from jobs_api.model.project import Project
 from jobs_api.model.run import RunStatus
@@ -13,6 +15,8 @@ from jobs_api.notifications.backoff import GIVE_UP_AFTER
 from jobs_api.store import channel_memory, deliveries
 from tests.functions.people import NOON
 from tests.notifications.notification_world import new_job, new_run
+
+LEASE = timedelta(seconds=30)
 
 
 @pytest.fixture
@@ -61,3 +65,47 @@ def test_a_delivery_is_found_only_by_its_organization_and_job(jaffle: Project, j
     for organization_id, job_id in (("org-other", job.id), (job.organization_id, "job_other")):
         with pytest.raises(DeliveryNotFound):
             deliveries.get(organization_id, job_id, delivery.id)
+
+
+def test_a_delivery_is_claimed_once_and_only_when_it_is_due(jaffle: Project, job: Job) -> None:
+    delivery = delivery_of(jaffle, job)
+    later = delivery.model_copy(update={"next_attempt_at": NOON + LEASE})
+    assert deliveries.create(later)
+
+    assert deliveries.claim(later, NOON, LEASE) is None
+    mine = deliveries.claim(later, NOON + LEASE, LEASE)
+    assert mine
+    assert deliveries.claim(later, NOON + LEASE, LEASE) is None
+    assert deliveries.claim(mine, NOON + LEASE, LEASE) is None
+    next_one = deliveries.claim(mine, NOON + 2 * LEASE, LEASE)
+    assert next_one
+    assert next_one.cut_off == 1
+    assert not deliveries.record_result(mine, mine.model_copy(update={"status": DeliveryStatus.FAILED}))
+    assert deliveries.record_result(next_one, next_one.model_copy(update={"status": DeliveryStatus.FAILED}))
+
+
+def test_a_delivery_that_was_read_before_it_changed_is_not_claimed(jaffle: Project, job: Job) -> None:
+    delivery = delivery_of(jaffle, job)
+    assert deliveries.create(delivery)
+    assert deliveries.change(delivery, delivery.model_copy(update={"updated_at": NOON + LEASE}))
+
+    assert deliveries.claim(delivery, NOON + LEASE, LEASE) is None
+    assert not deliveries.change(delivery, delivery.model_copy(update={"updated_at": NOON + 2 * LEASE}))
+
+
+def test_a_delivery_that_is_being_sent_is_not_changed(jaffle: Project, job: Job) -> None:
+    """Also where it was claimed at the time of its last change."""
+    delivery = delivery_of(jaffle, job)
+    assert deliveries.create(delivery)
+    assert deliveries.claim(delivery, NOON, LEASE)
+
+    assert not deliveries.change(delivery, delivery.model_copy(update={"updated_at": NOON + LEASE}))
+
+
+def test_a_page_has_only_deliveries_of_its_organization(jaffle: Project, job: Job) -> None:
+    delivery = delivery_of(jaffle, job)
+    assert deliveries.create(delivery)
+
+    for organization_id, found in ((job.organization_id, [delivery]), ("org-other", [])):
+        listed, _ = deliveries.page(organization_id, job.id, status=None, limit=10, before=None)
+        assert [each for each in listed if each.id == delivery.id] == found
