@@ -239,8 +239,11 @@ def test_a_run_that_waits_for_nothing_starts_at_once(acme: Acme) -> None:
 
 
 def test_a_run_that_waits_has_its_own_name_from_the_start(acme: Acme) -> None:
-    before, at = going(acme), acme.now()
-    asked = [acme.alice.call("POST", path(acme.job), {"on_overlap": "wait"}, at=at).json for _ in range(2)]
+    before, at = going(acme), acme.now().replace(microsecond=0) + SECOND
+    asked = [
+        acme.alice.call("POST", path(acme.job), {"on_overlap": "wait"}, at=at + timedelta(milliseconds=number)).json
+        for number in range(2)
+    ]
     beside = acme.alice.call("POST", path(acme.job), at=at).json
 
     names = [one["job_name"] for one in asked]

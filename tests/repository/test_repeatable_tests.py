@@ -6,6 +6,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import SystemRandom
 from typing import Final
@@ -63,6 +64,17 @@ def test_a_test_draws_the_same_each_time_and_no_other_test_does() -> None:
 
     assert first == again
     assert not [one for one, another in zip(first, other, strict=True) if one == another]
+
+
+@pytest.mark.usefixtures("seeded")
+def test_other_threads_do_not_change_what_a_test_draws() -> None:
+    seeds.start("test_a")
+    alone = drawn()
+    seeds.start("test_a")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(os.urandom, 8).result(60)
+
+    assert drawn() == alone
 
 
 @pytest.mark.skipif(bool(seeds.SEED), reason="TESTS_SEED asks for other examples")
