@@ -156,6 +156,16 @@ def test_each_line_is_returned_once_wherever_a_call_ended(
     assert [one for one in numbers(given) if one is not None] == [*range(node.printed)]
 
 
+def kubelet_of_collected_files(count: int) -> FollowedKubelet:
+    """Return one that has begun another file so often, each after ten lines that were collected."""
+    node = FollowedKubelet()
+    for _ in range(count):
+        node.print(10)
+        node.collector().read(everything=True)
+        node.rotate()
+    return node
+
+
 def stored_of(table: Table) -> StoredFile:
     """Return what is stored of the collected log at its run's end: it names the newest files alone."""
     last = table.parts[max(table.parts)]
@@ -166,11 +176,7 @@ def test_a_follower_many_files_behind_at_the_end_of_a_run_continues_there(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "PIECE_BYTES", 100)
-    node = FollowedKubelet()
-    for _ in range(20):
-        node.print(10)
-        node.collector().read(everything=True)
-        node.rotate()
+    node = kubelet_of_collected_files(20)
     first = node.next(LogPlace())
     second = node.next(first.place)
     stored = stored_of(table)
@@ -201,11 +207,7 @@ def test_a_stored_log_of_many_files_is_returned_in_pieces_by_one_who_begins_late
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "PIECE_BYTES", 100)
-    node = FollowedKubelet()
-    for _ in range(20):
-        node.print(10)
-        node.collector().read(everything=True)
-        node.rotate()
+    node = kubelet_of_collected_files(20)
     last, text = table.parts[max(table.parts)], table.text
     first = next(iter(last.files))[0]
     stored = replace(stored_of(table), begins=first)
