@@ -156,8 +156,10 @@ def test_a_process_that_has_lost_its_minder_ends_with_the_next_start(node: Node,
         batch.create_namespaced_job(NAMESPACE, job("cut", "python", shell(script)))
         pid = int(eventually(lambda: left.exists() and left.read_text()))
         # As `killall -9 python` does: the launcher and its minders are killed before they can end anything.
-        for minder in _ancestors(pid)[1:-1]:
-            os.kill(minder, signal.SIGKILL)
+        minders = _ancestors(pid)[1:-1]
+        for kill in (signal.SIGSTOP, signal.SIGKILL):
+            for minder in minders:
+                os.kill(minder, kill)
     assert _lives(pid)
 
     with node.running():

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from jobs_api import store
@@ -33,6 +34,11 @@ def eventually[T](ask: Callable[[], T | None]) -> T:
         assert time.monotonic() < deadline, "it has not come true within a minute"
         time.sleep(0.02)
     return answer
+
+
+def until(file: Path) -> str:
+    """Return a shell command that waits until a test has made this file."""
+    return f"until [ -e {file} ]; do sleep 0.05; done"
 
 
 @dataclass

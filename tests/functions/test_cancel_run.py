@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from jobs_api.model.actor import Actor
 from jobs_api.model.audit import StoredEntry, WrittenBy
 from jobs_api.model.organization import Role
 from jobs_api.model.run import Run, RunStatus
-from tests.functions.acme import Acme, eventually
+from tests.functions.acme import Acme, eventually, until
 from tests.functions.people import Answer, Person
 from tests.functions.refusals import Refuse
 
@@ -325,11 +326,12 @@ def test_missing_rights_in_the_cluster_are_reported_and_the_run_is_cancelled_onc
 
 @pytest.mark.parametrize(("code", "status"), [(0, RunStatus.SUCCESS), (3, RunStatus.FAILED)])
 def test_a_command_that_ends_by_itself_first_keeps_its_own_end(
-    acme: Acme, refuse: Refuse, code: int, status: RunStatus
+    acme: Acme, refuse: Refuse, tmp_path: Path, code: int, status: RunStatus
 ) -> None:
-    job, run = going(acme, f"sleep 0.5; exit {code}")
+    job, run = going(acme, f"{until(tmp_path / 'go')}; exit {code}")
     refuse("/")
     cancel(acme, run)
+    (tmp_path / "go").touch()
     refuse()
     acme.wait_for_end(job)
 

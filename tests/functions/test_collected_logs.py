@@ -22,13 +22,13 @@ from jobs_api.model.run import RunStatus
 from jobs_api.store import log_parts
 from local.cluster.kubelet import logs
 from tests.functions import passes
-from tests.functions.acme import Acme, eventually
+from tests.functions.acme import Acme, eventually, until
 from tests.functions.test_follow_logs import ask, rest
 
 
 def start(acme: Acme, script: str, go: Path, run_id: str | None = None) -> Object:
     """Start a command that prints, and again once a file is there."""
-    job = acme.start(f"echo one; while [ ! -e {go} ]; do sleep 0.05; done; {script}", run_id)
+    job = acme.start(f"echo one; {until(go)}; {script}", run_id)
     acme.wait_for_pod(job)
     eventually(lambda: acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json["logs"])
     acme.ingest()
@@ -76,7 +76,7 @@ def fail_with_a_secret(acme: Acme, folder: Path) -> Object:
     """Start a dbt command that fails with its password in a message, and collect its log."""
     log, go = folder / "dbt.log", folder / "go"
     log.write_bytes(log_of("dbt112-own-two-text").replace(b"amout", b"plain-word-9"))
-    job = acme.manifest(f"cat {log}; while [ ! -e {go} ]; do sleep 0.05; done; exit 1")
+    job = acme.manifest(f"cat {log}; {until(go)}; exit 1")
     job["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "DB_PASSWORD", "value": "plain-word-9"}]
     acme.wait_for_pod(acme.cluster.create_job(job))
     eventually(lambda: acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json["logs"])
@@ -130,7 +130,7 @@ def test_a_large_part_is_in_the_bucket_and_is_given_to_who_follows(
 ) -> None:
     go, run_id = tmp_path / "go", new_id("run_")
     random = f"dd if=/dev/urandom bs=1000 count=40 2>/dev/null | base64; touch {tmp_path / 'printed'}"
-    job = acme.start(f"{random}; while [ ! -e {go} ]; do sleep 0.05; done; echo two", run_id)
+    job = acme.start(f"{random}; {until(go)}; echo two", run_id)
     acme.wait_for_pod(job)
     eventually((tmp_path / "printed").exists)
     acme.ingest()
@@ -205,7 +205,7 @@ def test_results_so_far_are_also_of_what_the_node_has_no_more(
     lines.insert(1, base64.b64encode(os.urandom(30_000)) + b"\n")
     half += 1
     whole.write_bytes(b"".join(lines))
-    script = f"head -n {half} {whole}; while [ ! -e {go} ]; do sleep 0.05; done; tail -n +{half + 1} {whole}"
+    script = f"head -n {half} {whole}; {until(go)}; tail -n +{half + 1} {whole}"
     job = acme.start(f"{script}; touch {printed}; sleep 60")
     acme.wait_for_pod(job)
     eventually(lambda: acme.alice.call("GET", f"/api/v1/jobs/{job['metadata']['name']}/logs").json["logs"])

@@ -16,7 +16,7 @@ from jobs_api.model.project import Project
 from jobs_api.model.run import Run, RunStatus
 from jobs_api.store.run_rows import RunRow
 from jobs_api.store.waiting_calls import Waits
-from tests.functions.acme import Acme
+from tests.functions.acme import Acme, until
 from tests.functions.people import NOON, Person
 from tests.functions.refusals import Refuse
 from tests.functions.test_runs import a_run
@@ -51,7 +51,7 @@ def ended_with(project: Project, log: bytes, begins: str | None = None, **values
 def test_a_log_is_followed_from_its_pod_to_where_it_is_stored(acme: Acme, tmp_path: Path) -> None:
     run_id = new_id("run_")
     go = tmp_path / "go"
-    job = acme.start(f"echo one; echo caf\u00e9; while [ ! -e {go} ]; do sleep 0.05; done; echo three", run_id)
+    job = acme.start(f"echo one; echo caf\u00e9; {until(go)}; echo three", run_id)
     acme.wait_for_pod(job)
     acme.ingest()
 
@@ -85,7 +85,7 @@ def eventually_all(acme: Acme, run_id: str, text: str) -> tuple[str, dict[str, A
 def test_a_line_that_is_written_while_a_call_waits_is_given_at_once(acme: Acme, tmp_path: Path) -> None:
     run_id = new_id("run_")
     go = tmp_path / "go"
-    job = acme.start(f"while [ ! -e {go} ]; do sleep 0.05; done; echo now; sleep 60", run_id)
+    job = acme.start(f"{until(go)}; echo now; sleep 60", run_id)
     acme.wait_for_pod(job)
     acme.ingest()
 

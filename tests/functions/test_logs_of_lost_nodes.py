@@ -21,7 +21,7 @@ from jobs_api.pulse import handling, queue
 from jobs_api.pulse.queue import PulseMessage
 from jobs_api.store import pulses
 from tests.calls_to_aws import Call, intercept_aws
-from tests.functions.acme import Acme, eventually
+from tests.functions.acme import Acme, eventually, until
 from tests.functions.test_follow_logs import ask, rest
 
 
@@ -107,7 +107,7 @@ def remove_job(acme: Acme, job: Object) -> None:
 
 
 def test_a_short_run_writes_no_part(acme: Acme, messages: Queue, tmp_path: Path) -> None:
-    job, _ = run_for_a_while(acme, messages, tmp_path / "printed", f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done")
+    job, _ = run_for_a_while(acme, messages, tmp_path / "printed", until(tmp_path / "go"))
     assert [one.text for one in messages.pulse.carried] == [b"one\ntwo\n"]
     (tmp_path / "go").touch()
     acme.wait_for_end(job)

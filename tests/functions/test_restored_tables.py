@@ -6,6 +6,7 @@ A table is restored here by writing its rows as they were; DynamoDB would make a
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from jobs_api.store.run_rows import RunRow
 from jobs_api.trigger.launch import launch
 from jobsctl import operations
 from tests.functions import passes
-from tests.functions.acme import Acme
+from tests.functions.acme import Acme, until
 
 
 @contextmanager
@@ -110,12 +111,13 @@ def test_lost_runs_come_back_after_a_day_by_themselves(acme: Acme) -> None:
     assert acme.log_of(store.get_run(acme.organization.id, run_identity.run_id_of(job))) == "hello\n"
 
 
-def test_an_open_run_in_restored_tables_brings_back_the_other_runs(acme: Acme) -> None:
-    job = acme.start("sleep 3")
+def test_an_open_run_in_restored_tables_brings_back_the_other_runs(acme: Acme, tmp_path: Path) -> None:
+    job = acme.start(until(tmp_path / "go"))
     acme.wait_for_pod(job)
     acme.ingest()
     with restored(acme):
         acme.finish("echo hello")
+        (tmp_path / "go").touch()
         acme.wait_for_end(job)
         acme.ingest()
 

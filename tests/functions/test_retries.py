@@ -18,7 +18,7 @@ from jobs_api.model.run import Run, RunStatus, TriggeredBy
 from jobs_api.store.run_rows import RunRow
 from jobs_api.trigger.launch import launch
 from tests.functions import passes
-from tests.functions.acme import Acme, eventually
+from tests.functions.acme import Acme, eventually, until
 from tests.functions.refusals import Refuse
 from tests.functions.test_alerts import ALERTS, change, due_deliveries
 from tests.notifications.test_outbox import received
@@ -156,11 +156,12 @@ def test_a_triggered_run_is_tried_again_with_its_own_command_also_of_a_disabled_
     assert attempt(acme, 2).launch is None
 
 
-def test_an_attempt_is_made_on_the_job_as_it_is_when_the_one_before_ends(acme: Acme) -> None:
+def test_an_attempt_is_made_on_the_job_as_it_is_when_the_one_before_ends(acme: Acme, tmp_path: Path) -> None:
     change(acme, RETRIES)
-    job = acme.start("read line < /dev/null; exit 1")
+    job = acme.start(f"{until(tmp_path / 'go')}; exit 1")
     acme.ingest()
     change(acme, {"environment": {"TARGET": "repaired"}, "retry_delay_seconds": 600})
+    (tmp_path / "go").touch()
     acme.wait_for_end(job)
     acme.ingest()
 
@@ -272,7 +273,7 @@ def test_a_run_that_fails_once_its_job_may_not_run_says_why_it_is_not_tried_agai
     acme: Acme, change_it: Any, reason: str, tmp_path: Path
 ) -> None:
     change(acme, {**RETRIES, **ALERTS})
-    job = acme.start(f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; exit 1")
+    job = acme.start(f"{until(tmp_path / 'go')}; exit 1")
     acme.ingest()
     change_it(acme)
     (tmp_path / "go").touch()
@@ -286,7 +287,7 @@ def test_a_run_that_fails_once_its_job_may_not_run_says_why_it_is_not_tried_agai
 
 def test_a_run_of_a_deleted_job_is_not_tried_again(acme: Acme, tmp_path: Path) -> None:
     change(acme, RETRIES)
-    job = acme.start(f"until [ -e {tmp_path}/go ]; do sleep 0.05; done; exit 1")
+    job = acme.start(f"{until(tmp_path / 'go')}; exit 1")
     acme.ingest()
     delete(acme)
     (tmp_path / "go").touch()

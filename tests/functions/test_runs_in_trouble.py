@@ -14,7 +14,7 @@ from jobs_api.k8s import labels, manifests, run_identity
 from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import RunStatus
 from local.cluster.kubelet import Kubelet
-from tests.functions.acme import Acme, eventually
+from tests.functions.acme import Acme, eventually, until
 from tests.functions.refusals import Refuse
 
 QUOTA = (
@@ -161,8 +161,8 @@ def test_a_log_beyond_what_the_node_keeps_is_truncated_and_a_message_says_why(
 ) -> None:
     monkeypatch.setattr(Kubelet, "LOOKS_AT_LOGS_EVERY_SECONDS", 0.5)
     job = acme.start(
-        f"sleep 4; echo first; {until(tmp_path / 'seen')}"
-        f"{MEGABYTES.format(8)}{until(tmp_path / 'rotated')}{MEGABYTES.format(5)}"
+        f"sleep 4; echo first; {until(tmp_path / 'seen')}; "
+        f"{MEGABYTES.format(8)}{until(tmp_path / 'rotated')}; {MEGABYTES.format(5)}"
     )
     pod = acme.wait_for_pod(job)
     eventually(lambda: live_logs(acme, job)["logs"] == "first\n")
@@ -183,16 +183,12 @@ def test_a_log_beyond_what_the_node_keeps_is_truncated_and_a_message_says_why(
     assert kept["size_bytes"] < 8_000_000
 
 
-def until(file: Path) -> str:
-    """Return a command that waits until a test has made a file."""
-    return f"until [ -e {file} ]; do sleep 0.1; done; "
-
-
-def test_the_beginning_of_a_log_is_recorded_once(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = acme.start("sleep 1; echo first; exec sleep 300")
+def test_the_beginning_of_a_log_is_recorded_once(acme: Acme, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    job = acme.start(f"{until(tmp_path / 'go')}; echo first; exec sleep 300")
     acme.wait_for_pod(job)
     acme.ingest()
     assert acme.only_run().log_begins == f"{acme.only_run().pod_name} "
+    (tmp_path / "go").touch()
     eventually(lambda: live_logs(acme, job)["logs"])
 
     acme.ingest()

@@ -5,6 +5,7 @@ And what a pass lists may be old: it never ends a run over that.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from jobs_api.model.organization import CHECKED_EVERY
 from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import Run, RunStatus
 from local.cluster import EmbeddedCluster
-from tests.functions.acme import Acme, eventually
+from tests.functions.acme import Acme, eventually, until
 from tests.functions.refusals import Refuse
 from tests.functions.test_runs_in_trouble import scheduled, with_policy
 
@@ -168,8 +169,8 @@ def test_where_labels_are_not_allowed_the_pass_continues_and_says_so_once(
     assert not [call for call in asked if call.startswith(("PUT", "GET jobs/", "GET pods"))]
 
 
-def test_a_running_job_that_somebody_labelled_ends_as_any_other_and_loses_the_label(acme: Acme) -> None:
-    job = acme.start("sleep 2")
+def test_a_running_job_that_somebody_labelled_ends_as_any_other_and_loses_the_label(acme: Acme, tmp_path: Path) -> None:
+    job = acme.start(until(tmp_path / "go"))
     acme.wait_for_pod(job)
     acme.ingest()
     labelled_by_hand(acme, job)
@@ -179,6 +180,7 @@ def test_a_running_job_that_somebody_labelled_ends_as_any_other_and_loses_the_la
 
     acme.ingest()
     assert not is_labelled(acme, job), "the pass after one that met it looks at all that are labelled"
+    (tmp_path / "go").touch()
     acme.wait_for_end(job)
     acme.ingest()
 
