@@ -41,6 +41,12 @@ def until(file: Path) -> str:
     return f"until [ -e {file} ]; do sleep 0.05; done"
 
 
+def job_path(job: Object) -> str:
+    """Return a Job's path in the API of Kubernetes."""
+    metadata = job["metadata"]
+    return f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{metadata['name']}"
+
+
 @dataclass
 class Acme:
     """The organization with one project and one job; `skipped` moves the clock of passes forward."""
@@ -98,6 +104,10 @@ class Acme:
         """Read a Job again."""
         return self.cluster.get_job(self.organization.namespace, job["metadata"]["name"])
 
+    def replace(self, job: Object) -> None:
+        """Write a Job that was read as `kubectl replace` does."""
+        self.write("PUT", job_path(job), {**job, "apiVersion": "batch/v1", "kind": "Job"})
+
     def finish(self, script: str, run_id: str | None = None, **spec: Any) -> Object:
         """Create such a Job and wait for its end."""
         return self.wait_for_end(self.start(script, run_id, **spec))
@@ -120,9 +130,7 @@ class Acme:
 
     def delete(self, job: Object) -> None:
         """Delete a Job and its pods as `kubectl delete job` does, and wait until they are gone."""
-        metadata = job["metadata"]
-        path = f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{metadata['name']}"
-        self.write("DELETE", path, {"propagationPolicy": "Background"})
+        self.write("DELETE", job_path(job), {"propagationPolicy": "Background"})
         eventually(lambda: self.cluster.pod_of(job) is None)
 
     def ingest(self) -> Pass:

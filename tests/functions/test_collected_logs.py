@@ -22,7 +22,7 @@ from jobs_api.model.run import RunStatus
 from jobs_api.store import log_parts
 from local.cluster.kubelet import logs
 from tests.functions import passes
-from tests.functions.acme import Acme, eventually, until
+from tests.functions.acme import Acme, eventually, job_path, until
 from tests.functions.test_follow_logs import ask, rest
 
 
@@ -111,11 +111,7 @@ def test_results_of_what_was_collected_have_no_message_where_nobody_knows_the_se
     job = fail_with_a_secret(acme, tmp_path)
     acme.wait_for_end(job)
     metadata = job["metadata"]
-    acme.write(
-        "DELETE",
-        f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{metadata['name']}",
-        {"propagationPolicy": "Background", "gracePeriodSeconds": 0},
-    )
+    acme.write("DELETE", job_path(job), {"propagationPolicy": "Background", "gracePeriodSeconds": 0})
     eventually(lambda: acme.cluster.pod_of({"metadata": {**metadata, "uid": acme.only_run().job_uid}}) is None)
     acme.skipped += GONE_AFTER
 

@@ -139,10 +139,9 @@ def test_a_run_at_its_jobs_deadline_is_an_error_too(acme: Acme) -> None:
     job = acme.start("exec sleep 300")
     acme.wait_for_pod(job)
     acme.ingest()
-    late = {**acme.reread(job), "apiVersion": "batch/v1", "kind": "Job"}
-    late["spec"]["activeDeadlineSeconds"] = 2
-    path = f"/apis/batch/v1/namespaces/{acme.organization.namespace}/jobs/{job['metadata']['name']}"
-    acme.write("PUT", path, late)
+    job = acme.reread(job)
+    job["spec"]["activeDeadlineSeconds"] = 2
+    acme.replace(job)
     acme.wait_for_end(job)
 
     acme.ingest()

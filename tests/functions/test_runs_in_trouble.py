@@ -14,7 +14,7 @@ from jobs_api.k8s import labels, manifests, run_identity
 from jobs_api.model.project import ConcurrencyPolicy
 from jobs_api.model.run import RunStatus
 from local.cluster.kubelet import Kubelet
-from tests.functions.acme import Acme, eventually, until
+from tests.functions.acme import Acme, eventually, job_path, until
 from tests.functions.refusals import Refuse
 
 QUOTA = (
@@ -245,13 +245,12 @@ def test_the_log_of_a_replaced_run_is_kept_while_its_pod_takes_its_time_to_end(a
     slot = acme.now().replace(second=0, microsecond=0)
     script = "trap 'sleep 20; exit 0' TERM; echo first; while :; do sleep 0.1; done"
     first = scheduled(acme, script, slot - timedelta(minutes=1))
-    path = f"/apis/batch/v1/namespaces/{acme.organization.namespace}/jobs/{first['metadata']['name']}"
     acme.wait_for_pod(first)
-    acme.write("PUT", path, {**acme.reread(first), "apiVersion": "batch/v1", "kind": "Job"})
+    acme.replace(acme.reread(first))
     eventually(lambda: live_logs(acme, first)["logs"])
     acme.ingest()
     (before,) = acme.runs()
-    acme.cluster._connection.write("DELETE", path, {"propagationPolicy": "Orphan"})
+    acme.write("DELETE", job_path(first), {"propagationPolicy": "Orphan"})
     scheduled(acme, "exec sleep 300", slot)
 
     acme.ingest()
